@@ -1,0 +1,95 @@
+"""From the ledger's waiting line to RQ jobs: the only place that enqueues.
+
+The queues in Redis stay short; what waits, waits in the ledger, ordered by priority and due time. An article is marked
+as handed out before its job is enqueued: if Redis does not take the job, or loses it later, the mark runs out and
+`recover` puts the article back.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import redis
+
+from pipeline import queues
+from pipeline.ledger import Ledger, hosts, storylines, work
+from pipeline.ledger.articles import chunks
+from pipeline.queues import EMBED, FETCH, Task
+from pipeline.settings import Settings
+
+HANDOUT_SECONDS = 20.0  # after this it is checked whether a job that nobody claimed still lies in Redis
+STALE_LIMIT = 2000  # stale hand-outs looked at in one round
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What `recover` did: articles put back into the line, and articles given up."""
+
+    returned: int
+    dead: int
+
+
+def dispatch(ledger: Ledger, client: redis.Redis, settings: Settings, now: datetime) -> int:
+    """Hand out what is due, as far as the queues have room. Returns the number of articles.
+
+    Raises RedisError when Redis is away; what had been marked by then comes back through `recover`.
+    """
+    return _fetches(ledger, client, settings, now) + _embeds(ledger, client, settings, now)
+
+
+def _fetches(ledger: Ledger, client: redis.Redis, settings: Settings, now: datetime) -> int:
+    room = settings.queue_jobs - queues.depth(client, FETCH)
+    if room <= 0:
+        return 0
+    with ledger.write() as tx:
+        due = work.due_for_fetch(tx, now, room * settings.fetch_batch)
+        hosts.reserve_handout(tx, [host for _, host in due], now + timedelta(seconds=settings.host_spacing_seconds))
+        tasks = [_task(FETCH, part) for part in chunks((article for article, _ in due), settings.fetch_batch)]
+        for task in tasks:
+            work.hand_out(tx, task.ids, task.job_id, now + timedelta(seconds=HANDOUT_SECONDS))
+    queues.enqueue(client, FETCH, tasks)
+    return len(due)
+
+
+def _embeds(ledger: Ledger, client: redis.Redis, settings: Settings, now: datetime) -> int:
+    room = settings.queue_jobs - queues.depth(client, EMBED)
+    if room <= 0:
+        return 0
+    with ledger.write() as tx:
+        due = work.due_for_embed(tx, now, room * settings.embed_batch)
+        tasks = [_task(EMBED, part) for part in chunks(due, settings.embed_batch)]
+        for task in tasks:
+            work.hand_out(tx, task.ids, task.job_id, now + timedelta(seconds=HANDOUT_SECONDS))
+    queues.enqueue(client, EMBED, tasks)
+    return len(due)
+
+
+def _task(kind: str, ids: list[int]) -> Task:
+    return Task(kind, f"{kind}-{uuid.uuid4().hex}", ids)
+
+
+def embed_declared(ledger: Ledger, client: redis.Redis, version: str) -> int:
+    """Have the declared storylines embedded that have no vector of this version. Returns how many jobs were made."""
+    with ledger.read() as tx:
+        waiting = [int(row["id"]) for row in storylines.without_vector(tx, version)]
+    ids = {f"storyline-{storyline}": storyline for storyline in waiting}
+    missing = set(ids) - queues.alive(client, list(ids)) if ids else set()
+    return queues.enqueue(client, EMBED, [Task("storylines", job, [ids[job]]) for job in sorted(missing)])
+
+
+def recover(ledger: Ledger, client: redis.Redis, settings: Settings, now: datetime) -> Recovery:
+    """Put back what Redis lost and what dead workers held; park what has killed `max_attempts` workers."""
+    with ledger.read() as tx:
+        overdue = work.stale(tx, now, STALE_LIMIT)
+    if not overdue:
+        return Recovery(0, 0)
+    unclaimed = {one.job_id for one in overdue if not one.owner}
+    waiting = queues.alive(client, sorted(unclaimed)) if unclaimed else set()
+    lost = [one for one in overdue if one.owner or one.job_id not in waiting]
+    with ledger.write() as tx:
+        for part in chunks(sorted(waiting)):
+            work.extend(tx, part, now + timedelta(seconds=HANDOUT_SECONDS))
+        dead = sum(work.take_back(tx, one, now, settings.max_attempts) for one in lost)
+    return Recovery(len(lost) - dead, dead)

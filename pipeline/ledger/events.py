@@ -1,0 +1,94 @@
+"""The outbox: events are written with what causes them and numbered, without gaps, when the relay publishes them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, select, update
+
+from pipeline.ledger.schema import events
+from pipeline.records import Event
+
+
+def append(tx: Connection, type_: str, subject: str, sequence: int, time: datetime, data: Mapping[str, Any]) -> None:
+    """Put an event in the outbox, in the transaction of its cause. `sequence` counts up by one for each subject."""
+    row = {
+        "id": str(uuid.uuid4()),
+        "type": type_,
+        "subject": subject,
+        "sequence": sequence,
+        "time": time,
+        "data": dict(data),
+    }
+    tx.execute(events.insert(), row)
+
+
+def number(tx: Connection, limit: int) -> int:
+    """Give the next positions to up to `limit` events that have none; call it under the relay's guard.
+
+    The order of one subject is the order in which it was written, since one process at a time writes it.
+    """
+    last = tx.execute(select(func.coalesce(func.max(events.c.position), 0))).scalar_one()
+    waiting = tx.execute(
+        select(events.c.seq).where(events.c.position.is_(None)).order_by(events.c.seq).limit(limit)
+    ).scalars()
+    rows = [{"of": seq, "at": last + place} for place, seq in enumerate(waiting, start=1)]
+    if rows:
+        tx.execute(update(events).where(events.c.seq == bindparam("of")).values(position=bindparam("at")), rows)
+    return len(rows)
+
+
+def after(tx: Connection, position: int, limit: int) -> list[Event]:
+    """Published events behind `position`, in order."""
+    rows = tx.execute(
+        select(events).where(events.c.position > position).order_by(events.c.position).limit(limit)
+    ).mappings()
+    return [_event(row) for row in rows]
+
+
+def latest(tx: Connection, limit: int) -> list[Event]:
+    """The newest published events, oldest first."""
+    rows = tx.execute(
+        select(events).where(events.c.position.is_not(None)).order_by(events.c.position.desc()).limit(limit)
+    ).mappings()
+    return [_event(row) for row in rows][::-1]
+
+
+def by_id(tx: Connection, event_id: str) -> Event | None:
+    row = tx.execute(select(events).where(events.c.id == event_id)).mappings().first()
+    return _event(row) if row else None
+
+
+def waiting(tx: Connection) -> int:
+    """How many events have not been numbered yet."""
+    return int(tx.execute(select(func.count()).where(events.c.position.is_(None))).scalar_one())
+
+
+def last_position(tx: Connection) -> int:
+    return int(tx.execute(select(func.coalesce(func.max(events.c.position), 0))).scalar_one())
+
+
+def expire(tx: Connection, before: datetime, limit: int) -> int:
+    """Delete up to `limit` published events older than `before`; the newest is kept, it holds the numbering."""
+    old = (
+        select(events.c.seq)
+        .where(events.c.time < before, events.c.position < last_position(tx))
+        .order_by(events.c.position)
+        .limit(limit)
+    )
+    return tx.execute(delete(events).where(events.c.seq.in_(old))).rowcount
+
+
+def _event(row: RowMapping) -> Event:
+    return Event(
+        id=row["id"],
+        type=row["type"],
+        subject=row["subject"],
+        sequence=row["sequence"],
+        time=row["time"],
+        data=row["data"],
+        position=row["position"],
+    )

@@ -1,0 +1,294 @@
+"""Storylines in the ledger. Only the clusterer calls what writes here, inside a transaction under its guard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, RowMapping, Select, and_, func, select, update
+
+from pipeline.errors import LeaseLostError
+from pipeline.ledger import events
+from pipeline.ledger.schema import articles, memberships, storylines, texts, vectors
+from pipeline.records import Article, ArticleState, Storyline, Vector
+
+OUTLETS_KEPT = 200  # outlet names kept with a storyline; far more than anyone reads, and bounds the row
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """An article as it was filed: what a rebuild replays, in order of `position`."""
+
+    article: Article
+    storyline: int
+    copy_of: int | None
+    position: int
+
+
+def pack(vector: Vector) -> bytes:
+    """A vector as the ledger keeps it: float16, little-endian. The loss in cosine is below 1e-3."""
+    return vector.astype("<f2").tobytes()
+
+
+def unpack(stored: bytes | None) -> Vector | None:
+    """The stored vector as float32, length 1; None stays None."""
+    if stored is None:
+        return None
+    vector = np.frombuffer(stored, dtype="<f2").astype(np.float32)
+    length = float(np.linalg.norm(vector))
+    return vector / length if length > 0 else vector
+
+
+def embedded(tx: Connection, version: str, limit: int) -> list[Article]:
+    """Articles that wait to be filed, in the order they came. Chosen by state, never by a cursor over ids: in
+    PostgreSQL a smaller id may become visible after a larger one."""
+    chosen = _with_text(version).where(articles.c.state == ArticleState.EMBEDDED).order_by(articles.c.id).limit(limit)
+    return [_article(row) for row in tx.execute(chosen).mappings()]
+
+
+def remembered(tx: Connection, version: str, since: datetime) -> Iterator[Filed]:
+    """What was filed after `since`, in the order in which it was filed."""
+    chosen = (
+        _with_text(version)
+        .add_columns(memberships.c.storyline_id, memberships.c.position)
+        .join(memberships, memberships.c.article_id == articles.c.id)
+        .where(memberships.c.filed >= since)
+        .order_by(memberships.c.position)
+    )
+    for row in tx.execute(chosen.execution_options(yield_per=500)).mappings():
+        yield Filed(_article(row), row["storyline_id"], row["original_id"], row["position"])
+
+
+def last_position(tx: Connection) -> int:
+    return int(tx.execute(select(func.coalesce(func.max(memberships.c.position), 0))).scalar_one())
+
+
+def open_one(
+    tx: Connection, now: datetime, *, title: str = "", text: str = "", lang: str | None = None, declared: bool = False
+) -> int:
+    """Make an empty storyline. A declared one is announced at once; the others with their first article."""
+    values = {
+        "title": title,
+        "text": text,
+        "lang": lang,
+        "declared": declared,
+        "state": "emerging",
+        "headline": title,
+        "opened": now,
+        "updated": now,
+        "sequence": 1 if declared else 0,
+    }
+    made = int(tx.execute(storylines.insert().returning(storylines.c.id), values).scalar_one())
+    if declared:
+        data = {"storyline": {"id": made, "headline": title, "declared": True, "articles": 0}}
+        events.append(tx, "storyline.opened", f"storyline/{made}", 1, now, data)
+    return made
+
+
+def file_article(
+    tx: Connection,
+    article: Article,
+    storyline_id: int,
+    *,
+    copy_of: int | None,
+    position: int,
+    why: Mapping[str, Any],
+    headline: str,
+    lead: str,
+    now: datetime,
+) -> None:
+    """Record where an article belongs, with its event. Raises LeaseLostError when it is not waiting to be filed."""
+    state = ArticleState.FILED if copy_of is None else ArticleState.DUPLICATE
+    moved = tx.execute(
+        update(articles)
+        .where(articles.c.id == article.id, articles.c.state == ArticleState.EMBEDDED)
+        .values(state=state, filed=now, original_id=copy_of)
+        .returning(articles.c.generation)
+    ).scalar_one_or_none()
+    if moved is None:
+        raise LeaseLostError(f"article {article.id} is not waiting to be filed any more")
+    tx.execute(
+        memberships.insert(),
+        {
+            "article_id": article.id,
+            "generation": moved,
+            "storyline_id": storyline_id,
+            "kind": "original" if copy_of is None else "duplicate",
+            "position": position,
+            "why": dict(why),
+            "filed": now,
+        },
+    )
+    _grow(tx, article, storyline_id, copy_of=copy_of, headline=headline, lead=lead, now=now)
+
+
+def _grow(
+    tx: Connection, article: Article, storyline_id: int, *, copy_of: int | None, headline: str, lead: str, now: datetime
+) -> None:
+    row = tx.execute(select(storylines).where(storylines.c.id == storyline_id)).mappings().one()
+    when = article.published or article.seen
+    outlets = list(row["outlets"])
+    if article.outlet and article.outlet not in outlets and len(outlets) < OUTLETS_KEPT:
+        outlets.append(article.outlet)
+    values = {
+        "articles": row["articles"] + 1,
+        "originals": row["originals"] + (copy_of is None),
+        "outlets": outlets,
+        "headline": row["title"] if row["declared"] else headline or row["headline"] or article.title,
+        "lead": lead or row["lead"],
+        "state": "emerging" if len(outlets) < 2 else "developing",
+        "first_article": min(when, row["first_article"] or when),
+        "last_article": max(when, row["last_article"] or when),
+        "updated": now,
+        "sequence": row["sequence"] + 1,
+    }
+    tx.execute(update(storylines).where(storylines.c.id == storyline_id).values(**values))
+    data = {
+        "storyline": {
+            "id": storyline_id,
+            "headline": values["headline"],
+            "state": values["state"],
+            "declared": row["declared"],
+            "articles": values["articles"],
+            "originals": values["originals"],
+            "outlets": len(outlets),
+        },
+        "article": {
+            "id": article.id,
+            "url": article.url,
+            "title": article.title,
+            "outlet": article.outlet,
+            "published": article.published.isoformat() if article.published else None,
+            "copy_of": copy_of,
+        },
+        "backfill": article.backfill,
+    }
+    type_ = "storyline.opened" if values["sequence"] == 1 else "storyline.grew"
+    events.append(tx, type_, f"storyline/{storyline_id}", values["sequence"], now, data)
+
+
+def count(tx: Connection) -> int:
+    return int(tx.execute(select(func.count()).where(storylines.c.merged_into.is_(None))).scalar_one())
+
+
+def listing(tx: Connection, *, limit: int, offset: int = 0, lang: str | None = None) -> list[Storyline]:
+    """Storylines, the one that changed last first."""
+    chosen = select(storylines).where(storylines.c.merged_into.is_(None))
+    if lang:
+        chosen = chosen.where(storylines.c.lang == lang)
+    chosen = chosen.order_by(storylines.c.updated.desc(), storylines.c.id.desc()).limit(limit).offset(offset)
+    return [_storyline(row) for row in tx.execute(chosen).mappings()]
+
+
+def one(tx: Connection, storyline_id: int) -> Storyline | None:
+    """The storyline with this id; an id that was merged away leads to where it went."""
+    for _ in range(64):  # merges of merges; a circle cannot be written, this bounds it all the same
+        row = tx.execute(select(storylines).where(storylines.c.id == storyline_id)).mappings().first()
+        if row is None or row["merged_into"] is None:
+            return _storyline(row) if row else None
+        storyline_id = row["merged_into"]
+    return None
+
+
+def coverage(tx: Connection, storyline_id: int, limit: int) -> list[dict[str, Any]]:
+    """The articles filed under a storyline, the newest first, each with the reason why it is there."""
+    chosen = (
+        select(
+            articles.c.id,
+            articles.c.url,
+            articles.c.title,
+            articles.c.lead,
+            articles.c.outlet,
+            articles.c.lang,
+            articles.c.published,
+            articles.c.seen,
+            articles.c.external_id,
+            articles.c.original_id,
+            memberships.c.kind,
+            memberships.c.why,
+            memberships.c.filed,
+        )
+        .join(memberships, memberships.c.article_id == articles.c.id)
+        .where(memberships.c.storyline_id == storyline_id)
+        .order_by(func.coalesce(articles.c.published, articles.c.seen).desc(), articles.c.id.desc())
+        .limit(limit)
+    )
+    return [dict(row) for row in tx.execute(chosen).mappings()]
+
+
+def assignments(tx: Connection) -> dict[str, int]:
+    """Storyline of every filed article, by external id where it has one and by URL otherwise."""
+    rows = select(articles.c.external_id, articles.c.url, memberships.c.storyline_id).join(
+        memberships, memberships.c.article_id == articles.c.id
+    )
+    return {external or url: storyline for external, url, storyline in tx.execute(rows)}
+
+
+def declared(tx: Connection) -> list[RowMapping]:
+    """Declared storylines with their texts and vectors."""
+    chosen = select(storylines).where(storylines.c.declared, storylines.c.merged_into.is_(None))
+    return list(tx.execute(chosen.order_by(storylines.c.id)).mappings())
+
+
+def without_vector(tx: Connection, version: str) -> list[RowMapping]:
+    """Declared storylines that have no vector of this version yet."""
+    return [row for row in declared(tx) if row["vector_version"] != version]
+
+
+def put_vector(tx: Connection, storyline_id: int, version: str, vector: bytes) -> None:
+    values = {"vector": vector, "vector_version": version}
+    tx.execute(update(storylines).where(storylines.c.id == storyline_id).values(**values))
+
+
+def titles(tx: Connection) -> Sequence[str]:
+    """Titles of declared storylines, so that none is declared twice."""
+    return list(tx.execute(select(storylines.c.title).where(storylines.c.declared)).scalars())
+
+
+def _with_text(version: str) -> Select[Any]:
+    current = and_(texts.c.article_id == articles.c.id, texts.c.generation == articles.c.generation)
+    same = and_(vectors.c.article_id == articles.c.id, vectors.c.generation == articles.c.generation)
+    return (
+        select(articles, texts.c.text, texts.c.signature, vectors.c.vector)
+        .join(texts, current)
+        .outerjoin(vectors, and_(same, vectors.c.version == version))
+    )
+
+
+def _article(row: RowMapping) -> Article:
+    return Article(
+        id=row["id"],
+        title=row["title"],
+        text=row["text"],
+        seen=row["seen"],
+        url=row["url"],
+        outlet=row["outlet"],
+        lang=row["lang"],
+        published=row["published"],
+        backfill=row["backfill"],
+        vector=unpack(row["vector"]),
+        signature=row["signature"],
+    )
+
+
+def _storyline(row: RowMapping) -> Storyline:
+    return Storyline(
+        id=row["id"],
+        title=row["title"],
+        state=row["state"],
+        declared=row["declared"],
+        text=row["text"],
+        headline=row["headline"],
+        lead=row["lead"],
+        merged_into=row["merged_into"],
+        articles=row["articles"],
+        originals=row["originals"],
+        outlets=tuple(row["outlets"]),
+        opened=row["opened"],
+        first_article=row["first_article"],
+        last_article=row["last_article"],
+        updated=row["updated"],
+    )

@@ -1,0 +1,277 @@
+"""Work on articles: hand-out, claim, renewal, and every way an attempt can end.
+
+A hand-out puts a job id on the article; the worker that runs the job claims it, which commits the attempt and makes
+the job id the token of a lease. Every ending is a compare-and-set on state, job id and owner: what comes from a worker
+whose lease was taken away changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from pipeline import urls
+from pipeline.errors import LeaseLostError
+from pipeline.ledger.schema import articles, hosts, sightings, texts, vectors
+from pipeline.records import ArticleState, Entry, Extraction
+
+SCAN = 1000  # due articles looked at in one hand-out; hosts that are booked are filtered out before
+REFUSED_SECONDS = 1.0  # when an article comes up again whose host was booked further ahead than the worker would wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An article that this worker may work on. `wait` is in seconds; `entry` is what a feed said of it."""
+
+    id: int
+    generation: int
+    url: str
+    host_key: str
+    attempts: int
+    job_id: str
+    owner: str
+    wait: float = 0.0
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A hand-out or lease whose time ran out. `owner` is empty when no worker ever claimed it."""
+
+    id: int
+    job_id: str
+    owner: str | None
+    attempts: int
+
+
+def due_for_fetch(tx: Connection, now: datetime, limit: int) -> list[tuple[int, str]]:
+    """Up to `limit` articles (id, host) that are due, at most one for each host, none of a host that is booked."""
+    waiting = (
+        select(articles.c.id, articles.c.host_key)
+        .join(hosts, hosts.c.host_key == articles.c.host_key)
+        .where(articles.c.state == ArticleState.QUEUED, articles.c.job_id.is_(None), articles.c.due <= now)
+        .where(hosts.c.next_handout <= now)
+        .order_by(articles.c.priority, articles.c.due, articles.c.id)
+        .limit(SCAN)
+        .with_for_update(of=[articles], skip_locked=True)
+    )
+    chosen: dict[str, int] = {}
+    for article_id, host_key in tx.execute(waiting):
+        chosen.setdefault(host_key, article_id)
+        if len(chosen) == limit:
+            break
+    return [(article_id, host_key) for host_key, article_id in chosen.items()]
+
+
+def due_for_embed(tx: Connection, now: datetime, limit: int) -> list[int]:
+    """Up to `limit` fetched articles that nobody embeds yet, in the order they came."""
+    waiting = (
+        select(articles.c.id)
+        .where(articles.c.state == ArticleState.FETCHED, articles.c.job_id.is_(None), articles.c.due <= now)
+        .order_by(articles.c.priority, articles.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list(tx.execute(waiting).scalars())
+
+
+def hand_out(tx: Connection, ids: Sequence[int], job_id: str, until: datetime) -> None:
+    """Mark articles as lying in Redis under `job_id` until a worker claims them, or until `until`."""
+    values = {"job_id": job_id, "lease_owner": None, "lease_until": until}
+    tx.execute(update(articles).where(articles.c.id.in_(ids), articles.c.job_id.is_(None)).values(**values))
+
+
+def claim(
+    tx: Connection, ids: Sequence[int], state: ArticleState, job_id: str, owner: str, now: datetime, lease: float
+) -> list[Claim]:
+    """Take the articles of a job that still wait for it; commits the attempt. Others are left out without a word:
+    they are done, in other hands, or on their way to dispatch again."""
+    open_ = (articles.c.id.in_(ids), articles.c.state == state, articles.c.job_id == job_id)
+    free = or_(articles.c.lease_owner.is_(None), articles.c.lease_until < now)
+    rows = tx.execute(
+        select(articles).where(*open_, free).order_by(articles.c.id).with_for_update(skip_locked=True)
+    ).mappings()
+    taken = [
+        Claim(
+            id=row["id"],
+            generation=row["generation"],
+            url=row["url"],
+            host_key=row["host_key"],
+            attempts=row["attempts"] + 1,
+            job_id=job_id,
+            owner=owner,
+        )
+        for row in rows
+    ]
+    if taken:
+        tx.execute(
+            update(articles)
+            .where(articles.c.id.in_([one.id for one in taken]))
+            .values(lease_owner=owner, lease_until=now + timedelta(seconds=lease), attempts=articles.c.attempts + 1)
+        )
+    return taken
+
+
+def entries_of(tx: Connection, ids: Sequence[int]) -> dict[int, Entry]:
+    """What feeds said of each article: the first sighting that has the most to say."""
+    found: dict[int, Entry] = {}
+    rows = select(sightings).where(sightings.c.article_id.in_(ids)).order_by(sightings.c.id)
+    for row in tx.execute(rows).mappings():
+        known = found.get(row["article_id"])
+        if known is None or len(row["content"]) > len(known.content):
+            found[row["article_id"]] = Entry(
+                key=row["entry_key"],
+                url=row["url"],
+                title=row["title"],
+                published=row["published"],
+                summary=row["summary"],
+                content=row["content"],
+                authors=tuple(row["authors"]),
+                lang=row["lang"],
+            )
+    return found
+
+
+def renew(tx: Connection, job_id: str, owner: str, now: datetime, lease: float) -> None:
+    """Keep the lease on everything this job still holds."""
+    held = (articles.c.job_id == job_id, articles.c.lease_owner == owner)
+    tx.execute(update(articles).where(*held).values(lease_until=now + timedelta(seconds=lease)))
+
+
+def finish_fetch(tx: Connection, done: Claim, page: Extraction, signature: bytes | None, now: datetime) -> str:
+    """Record the text. Returns `fetched`, or `sighting` when the page turned out to be that of a known article."""
+    canonical = page.canonical_url or done.url
+    twin = _same_page(tx, done, canonical, page.title)
+    if twin is not None:
+        _become_sighting(tx, done, twin)
+        return "sighting"
+    values: dict[str, Any] = {
+        "canonical_url": canonical,
+        "title": page.title,
+        "lead": page.lead,
+        "outlet": page.outlet,
+        "authors": list(page.authors),
+        "lang": page.lang,
+        "published": page.published,
+        "modified": page.modified,
+        "image_url": page.image_url,
+        "sources": dict(page.sources),
+        "fetched": now,
+    }
+    _end(tx, done, ArticleState.QUEUED, ArticleState.FETCHED, now, **values)
+    text = {"title": page.title, "text": page.text, "signature": signature, "created": now}
+    _put(tx, texts, {"article_id": done.id, "generation": done.generation}, text)
+    return "fetched"
+
+
+def finish_embed(tx: Connection, done: Claim, version: str, vector: bytes, now: datetime) -> None:
+    """Record a vector (float16 bytes) under its version."""
+    _end(tx, done, ArticleState.FETCHED, ArticleState.EMBEDDED, now, embedded=now)
+    keys = {"article_id": done.id, "generation": done.generation, "version": version}
+    _put(tx, vectors, keys, {"vector": vector, "created": now})
+
+
+def reject(tx: Connection, done: Claim, reason: str, error: str, now: datetime) -> None:
+    """The page is no article."""
+    _end(tx, done, ArticleState.QUEUED, ArticleState.REJECTED, now, reason=reason, error=error)
+
+
+def fail(
+    tx: Connection, done: Claim, state: ArticleState, reason: str, error: str, now: datetime, retry_in: float | None
+) -> None:
+    """An attempt failed: due again in `retry_in` seconds, or given up as dead when that is None."""
+    if retry_in is None:
+        _end(tx, done, state, ArticleState.DEAD, now, reason=reason, error=error)
+    else:
+        due = now + timedelta(seconds=retry_in)
+        _end(tx, done, state, state, due, reason=reason, error=error)
+
+
+def give_back(tx: Connection, done: Claim, state: ArticleState, due: datetime) -> None:
+    """Not now (the host is booked, the worker is stopping): the attempt does not count."""
+    _end(tx, done, state, state, due, attempts=articles.c.attempts - 1)
+
+
+def stale(tx: Connection, now: datetime, limit: int) -> list[Stale]:
+    """Hand-outs and leases whose time ran out."""
+    rows = (
+        select(articles.c.id, articles.c.job_id, articles.c.lease_owner, articles.c.attempts)
+        .where(articles.c.lease_until < now, articles.c.job_id.is_not(None))
+        .order_by(articles.c.lease_until)
+        .limit(limit)
+    )
+    return [Stale(*row) for row in tx.execute(rows)]
+
+
+def extend(tx: Connection, job_ids: Sequence[str], until: datetime) -> None:
+    """These jobs still wait in Redis: look again at `until`."""
+    waiting = (articles.c.job_id.in_(job_ids), articles.c.lease_owner.is_(None))
+    tx.execute(update(articles).where(*waiting).values(lease_until=until))
+
+
+def take_back(tx: Connection, lost: Stale, now: datetime, max_attempts: int) -> bool:
+    """Return an article whose worker or job is gone. True when it was parked as dead: it took its workers with it."""
+    mine = and_(articles.c.id == lost.id, articles.c.job_id == lost.job_id, articles.c.lease_until < now)
+    free: dict[str, Any] = {"job_id": None, "lease_owner": None, "lease_until": None, "due": now}
+    dead = lost.owner is not None and lost.attempts >= max_attempts
+    if dead:
+        error = f"{lost.attempts} workers died or fell silent while working on it"
+        free |= {"state": ArticleState.DEAD, "reason": "worker-died", "error": error}
+    return tx.execute(update(articles).where(mine).values(**free)).rowcount == 1 and dead
+
+
+def texts_of(tx: Connection, claims: Sequence[Claim]) -> dict[int, tuple[str, str]]:
+    """Title and text of each claimed article."""
+    rows = (
+        select(texts.c.article_id, texts.c.title, texts.c.text)
+        .join(articles, and_(articles.c.id == texts.c.article_id, articles.c.generation == texts.c.generation))
+        .where(articles.c.id.in_([one.id for one in claims]))
+    )
+    return {article_id: (title, text) for article_id, title, text in tx.execute(rows)}
+
+
+def _held(done: Claim, state: ArticleState) -> tuple[ColumnElement[bool], ...]:
+    return (
+        articles.c.id == done.id,
+        articles.c.state == state,
+        articles.c.job_id == done.job_id,
+        articles.c.lease_owner == done.owner,
+    )
+
+
+def _end(tx: Connection, done: Claim, before: ArticleState, after: ArticleState, due: datetime, **values: Any) -> None:
+    free: dict[str, Any] = {"job_id": None, "lease_owner": None, "lease_until": None}
+    if after != before:
+        free["attempts"] = 0 if after in (ArticleState.FETCHED, ArticleState.EMBEDDED) else articles.c.attempts
+    changed = tx.execute(update(articles).where(*_held(done, before)).values(state=after, due=due, **free | values))
+    if changed.rowcount != 1:
+        raise LeaseLostError(f"article {done.id} is in other hands by now; what was made of it is left out")
+
+
+def _put(tx: Connection, table: Any, keys: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table).values(**keys, **values)
+    tx.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=dict(values)))
+
+
+def _same_page(tx: Connection, done: Claim, canonical: str, title: str) -> int | None:
+    """Another article with this canonical URL and title. The title guards against sites whose every page names the
+    front page as canonical."""
+    key = urls.key(canonical)
+    same = or_(articles.c.url_key == key, articles.c.canonical_url == canonical)
+    ready = articles.c.state.not_in((ArticleState.QUEUED, ArticleState.REJECTED, ArticleState.DEAD))
+    found = select(articles.c.id).where(same, ready, articles.c.id != done.id, articles.c.title == title).limit(1)
+    return tx.execute(found).scalar()
+
+
+def _become_sighting(tx: Connection, done: Claim, article_id: int) -> None:
+    held = tx.execute(select(articles.c.id).where(*_held(done, ArticleState.QUEUED)).with_for_update()).first()
+    if held is None:
+        raise LeaseLostError(f"article {done.id} is in other hands by now; what was made of it is left out")
+    tx.execute(update(sightings).where(sightings.c.article_id == done.id).values(article_id=article_id))
+    tx.execute(delete(articles).where(articles.c.id == done.id))

@@ -1,0 +1,108 @@
+"""What lies in Redis: every queue, stream and key name, and how to reach them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import RedisError as ClientError
+from redis.retry import Retry as ClientRetry
+from rq import Queue, Retry
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from pipeline.errors import RedisError
+from pipeline.urls import mask
+
+FETCH = "fetch"  # queue of the fetch workers
+EMBED = "embed"  # queue of the embed workers
+EVENTS = "slugline:events"  # stream of published events; the stream id is `POSITION-0`
+
+JOBS = {
+    FETCH: "workers.fetch.fetch_batch",
+    EMBED: "workers.embed.embed_batch",
+    "storylines": "workers.embed.embed_storylines",
+}
+"""The functions that jobs name. Jobs carry ids only, so that nothing of value is lost with Redis."""
+
+JOB_SECONDS = 180  # a batch takes seconds; RQ ends what takes longer (the parser has its own, far shorter limit)
+RESULT_SECONDS = 60  # 0 would make a job that is run again fail
+FAILURE_SECONDS = 3 * 86_400
+RETRY = Retry(max=3)  # covers the death of a worker only: failures are counted and timed by the ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job to be enqueued: which of JOBS, its id, the ids it works on."""
+
+    kind: str
+    job_id: str
+    ids: Sequence[int]
+
+
+def connect(url: str) -> redis.Redis:
+    """A client for the Redis or Valkey at `url` that has answered once.
+
+    Raises RedisError naming the URL (without password) and the way out.
+    """
+    try:
+        client = redis.Redis.from_url(
+            url,
+            socket_connect_timeout=5,
+            socket_keepalive=True,
+            health_check_interval=30,
+            retry=ClientRetry(ExponentialBackoff(cap=1.0, base=0.05), 3),
+        )
+        client.ping()
+    except (ClientError, OSError, ValueError) as error:
+        raise RedisError(
+            f"Redis at {mask(url)} does not answer ({error}); start it, correct SLUGLINE_REDIS_URL, "
+            "or unset that to let `slugline up` start the bundled Valkey"
+        ) from error
+    return client
+
+
+def queue(client: redis.Redis, name: str) -> Queue:
+    return Queue(name, connection=client, serializer=JSONSerializer, default_timeout=JOB_SECONDS)
+
+
+def enqueue(client: redis.Redis, name: str, tasks: Iterable[Task]) -> int:
+    """Put jobs into the queue `name` in one round trip. Returns how many; raises RedisError when Redis is away."""
+    made = [
+        Queue.prepare_data(
+            JOBS[task.kind],
+            args=(task.job_id, list(task.ids)),
+            job_id=task.job_id,
+            timeout=JOB_SECONDS,
+            result_ttl=RESULT_SECONDS,
+            failure_ttl=FAILURE_SECONDS,
+            retry=RETRY,
+            description=f"{task.kind} of {len(task.ids)}",
+        )
+        for task in tasks
+    ]
+    try:
+        if made:
+            queue(client, name).enqueue_many(made)
+    except ClientError as error:
+        raise RedisError(f"Redis took no jobs ({error})") from error
+    return len(made)
+
+
+def depth(client: redis.Redis, name: str) -> int:
+    """Jobs waiting in a queue. Raises RedisError when Redis is away."""
+    try:
+        return int(queue(client, name).count)
+    except ClientError as error:
+        raise RedisError(f"Redis does not answer ({error})") from error
+
+
+def alive(client: redis.Redis, job_ids: Sequence[str]) -> set[str]:
+    """Which of these jobs still wait or run in Redis; finished, failed and lost ones are not among them."""
+    try:
+        jobs = Job.fetch_many(list(job_ids), connection=client, serializer=JSONSerializer)
+        return {job.id for job in jobs if job is not None and not (job.is_finished or job.is_failed or job.is_canceled)}
+    except ClientError as error:
+        raise RedisError(f"Redis does not answer ({error})") from error

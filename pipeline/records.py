@@ -1,0 +1,164 @@
+"""What travels between the stages. Frozen records, no behaviour beyond what they can say of themselves.
+
+All times are timezone-aware and in UTC. Vectors are float32 arrays of shape (d,) and length 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float32]
+
+
+class ArticleState(StrEnum):
+    """Where an article's current generation stands; within a generation it only moves forward."""
+
+    QUEUED = "queued"
+    FETCHED = "fetched"
+    EMBEDDED = "embedded"
+    FILED = "filed"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    DEAD = "dead"
+
+
+FINAL_STATES = (ArticleState.FILED, ArticleState.DUPLICATE, ArticleState.REJECTED, ArticleState.DEAD)
+
+
+class FeedState(StrEnum):
+    """`active` is polled, `paused` waits for a person, `gone` answered 410 and is kept only to be seen."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One item of a feed as read: `key` identifies it within its feed, `url` is absolute and is the one to fetch."""
+
+    key: str
+    url: str
+    title: str = ""
+    published: datetime | None = None
+    updated: datetime | None = None
+    summary: str = ""
+    content: str = ""
+    authors: tuple[str, ...] = ()
+    lang: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedDocument:
+    """What a feed's body says. `problems` are sentences about what was broken and mended, or left out."""
+
+    format: str
+    title: str = ""
+    home: str = ""
+    lang: str | None = None
+    entries: tuple[Entry, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """A feed as the ledger knows it. `interval` is in seconds; `error` is a sentence or empty."""
+
+    id: int
+    url: str
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    state: FeedState = FeedState.ACTIVE
+    etag: str | None = None
+    last_modified: str | None = None
+    body_hash: str | None = None
+    interval: float = 0.0
+    failures: int = 0
+    error: str = ""
+    due: datetime | None = None
+    due_reason: str = ""
+    first_polled: datetime | None = None
+    last_polled: datetime | None = None
+    last_success: datetime | None = None
+    last_new: datetime | None = None
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """An article as read from its page. `text` is paragraphs parted by a blank line; `sources` says for each field
+    where it came from (`json-ld`, `og`, `meta`, `h1`, `feed`, …)."""
+
+    title: str
+    text: str
+    lead: str = ""
+    authors: tuple[str, ...] = ()
+    published: datetime | None = None
+    modified: datetime | None = None
+    lang: str | None = None
+    outlet: str = ""
+    canonical_url: str | None = None
+    image_url: str | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Article:
+    """An article on its way to a storyline.
+
+    `published` is None when unknown; `seen` is when Slugline first saw it. `vector` is None when the article carries
+    no vector of the version in use. `signature` is the MinHash of its text (`storylines.copies`), or None.
+    """
+
+    id: int
+    title: str
+    text: str
+    seen: datetime
+    url: str = ""
+    outlet: str = ""
+    lang: str | None = None
+    published: datetime | None = None
+    backfill: bool = False
+    vector: Vector | None = None
+    signature: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storyline:
+    """A storyline as the ledger knows it. `headline` is what to show; `merged_into` leads an old id to the new one."""
+
+    id: int
+    title: str
+    state: str
+    declared: bool = False
+    text: str = ""
+    headline: str = ""
+    lead: str = ""
+    merged_into: int | None = None
+    articles: int = 0
+    originals: int = 0
+    outlets: tuple[str, ...] = ()
+    opened: datetime | None = None
+    first_article: datetime | None = None
+    last_article: datetime | None = None
+    updated: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened. `position` is given when the relay publishes it; until then it is None."""
+
+    id: str
+    type: str
+    subject: str
+    sequence: int
+    time: datetime
+    data: Mapping[str, Any]
+    position: int | None = None

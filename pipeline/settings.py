@@ -1,0 +1,159 @@
+"""Every knob of Slugline, typed, with its unit and the reason for its default.
+
+Sources, strongest first: the environment (`SLUGLINE_…`), a `.env` file in the working directory, a TOML file
+(`slugline.toml` in the working directory, or the file that `SLUGLINE_CONFIG` names), the defaults below.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from pipeline.errors import SettingsError
+
+PREFIX = "SLUGLINE_"
+
+
+def _default_data_dir() -> Path:
+    """`$XDG_DATA_HOME/slugline`, by default `~/.local/share/slugline` (XDG Base Directory specification)."""
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "slugline"
+
+
+class Settings(BaseSettings):
+    """All settings of one process. Fields without a unit in their name are counts."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    redis_url: str = ""
+    """Where Redis or Valkey answers; empty: the bundled Valkey, started as a child of `slugline up`."""
+    database_url: str = ""
+    """SQLAlchemy URL of the ledger; empty: SQLite in the data directory."""
+    data_dir: Path = Field(default_factory=_default_data_dir)
+    """Where SQLite, Valkey and sockets live."""
+    model: str = ""
+    """Any sentence-transformers model or path; empty: all-MiniLM-L6-v2 from its package, no download."""
+    workers: int = Field(default=1, ge=1, le=64)
+    """Fetch workers that `slugline up` starts."""
+    embed_workers: int = Field(default=1, ge=1, le=16)
+    """Embed workers that `slugline up` starts; each holds the model once (about 600 MB)."""
+    api_token: str = ""
+    """Bearer token that the web service asks for; needed when it is bound beyond loopback."""
+    allow_networks: Annotated[tuple[str, ...], NoDecode] = ()
+    """CIDRs exempt from the guard that refuses addresses outside the public internet."""
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    user_agent: str = "Slugline/0.1 (news ingestion; operator contact not set)"
+    """Says who asks; operators should put their own contact here."""
+
+    poll_min_seconds: float = Field(default=300.0, gt=0)
+    """A feed is never polled more often; five minutes is what publishers commonly accept."""
+    poll_max_seconds: float = Field(default=21_600.0, gt=0)
+    """A quiet or failing feed is still polled this often (six hours)."""
+    poll_concurrency: int = Field(default=32, ge=1, le=1024)
+    feed_max_bytes: int = Field(default=10_000_000, gt=0)
+    page_max_bytes: int = Field(default=10_000_000, gt=0)
+    """Limits on the decompressed body."""
+    request_seconds: float = Field(default=20.0, gt=0)
+    """Total deadline of one request, redirects included."""
+    host_spacing_seconds: float = Field(default=1.0, ge=0)
+    """Least time between two requests for article pages of one registrable domain."""
+    parse_seconds: float = Field(default=5.0, gt=0)
+    parse_memory_bytes: int = Field(default=1_500_000_000, gt=0)
+    """A parser that takes longer or more is killed; real pages take 0.02 s and 200 MB at most."""
+
+    fetch_batch: int = Field(default=16, ge=1, le=256)
+    """Articles in one fetch job: enough concurrent requests to hide the network, few enough to lose little."""
+    embed_batch: int = Field(default=16, ge=1, le=256)
+    """Articles in one embed job; the model itself runs in batches of 8, the fastest on a CPU."""
+    queue_jobs: int = Field(default=32, ge=1)
+    """Jobs that may lie in one Redis queue; what waits beyond them waits in the ledger."""
+    lease_seconds: float = Field(default=30.0, gt=1)
+    """A worker that has not renewed its lease for this long is taken for dead."""
+    max_attempts: int = Field(default=5, ge=1)
+    """Attempts before an article is parked as dead."""
+    retry_base_seconds: float = Field(default=30.0, gt=0)
+    """Delay before the second attempt; doubled for each further one, at most an hour."""
+    leader_seconds: float = Field(default=10.0, gt=1)
+    """The clusterer's and the relay's claim to be the only one; a stand-by takes over after this silence."""
+
+    file_batch: int = Field(default=64, ge=1, le=1024)
+    """Articles the clusterer reads at once; each batch is one transaction."""
+    event_retention_days: float = Field(default=30.0, gt=0)
+    """How long published events can be replayed."""
+
+    @field_validator("allow_networks", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        items = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value or ())
+        for item in items:
+            if item:
+                ipaddress.ip_network(item, strict=False)
+        return tuple(item for item in items if item)
+
+    @field_validator("data_dir", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = os.environ.get(f"{PREFIX}CONFIG", "slugline.toml")
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=file)
+        return init_settings, env_settings, dotenv_settings, toml
+
+    @cached_property
+    def ledger_url(self) -> str:
+        """The SQLAlchemy URL in use."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'slugline.db'}"
+
+    @cached_property
+    def run_dir(self) -> Path:
+        """A short, private directory for Unix sockets: their paths may not pass about 100 bytes, data dirs may."""
+        inside = self.data_dir / "run"
+        if len(str(inside)) <= 70:
+            return inside
+        import hashlib
+
+        digest = hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"slugline-{os.getuid()}-{digest}"
+
+    @cached_property
+    def valkey_url(self) -> str:
+        """The Redis URL in use: the one given, or the bundled server's private socket."""
+        return self.redis_url or f"unix://{self.run_dir / 'valkey.sock'}"
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings of this process; `overrides` win over everything.
+
+    Raises SettingsError with one line that names the setting and what it must be.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "settings"
+        raise SettingsError(f"{name}: {first['msg']} (given: {first.get('input')!r})") from error
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"the settings file cannot be read: {error}") from error

@@ -1,0 +1,152 @@
+"""Is this the same story? A pure function of what was measured, with its reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.storylines.background import Ordinary
+from pipeline.storylines.options import FilingOptions
+
+_SPREAD_FLOOR = 0.02  # a stream of one topic has hardly any spread; without a floor its noise would count as nearness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One reason for or against: it contributes `value * weight` to the score."""
+
+    name: str
+    value: float
+    weight: float
+
+    @property
+    def contribution(self) -> float:
+        return self.value * self.weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Where an article belongs and why. `storyline` None: it opens one, and score, evidence and runner-up are those
+    of the storyline that came nearest. `copy_of` is the article of which this is a reprint; the storyline is then
+    that article's, and the score is the estimated share of common text."""
+
+    storyline: int | None
+    score: float
+    threshold: float
+    evidence: tuple[Evidence, ...]
+    runner_up: int | None
+    runner_up_score: float | None
+    copy_of: int | None
+
+    def why(self) -> dict[str, Any]:
+        """The same as plain values for JSON."""
+        return {
+            "storyline": self.storyline,
+            "score": round(self.score, 4),
+            "threshold": self.threshold,
+            "evidence": [
+                {
+                    "name": e.name,
+                    "value": round(e.value, 4),
+                    "weight": round(e.weight, 4),
+                    "contribution": round(e.contribution, 4),
+                }
+                for e in self.evidence
+            ],
+            "runner_up": self.runner_up,
+            "runner_up_score": None if self.runner_up_score is None else round(self.runner_up_score, 4),
+            "copy_of": self.copy_of,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """What was measured between an article and one storyline. Cosines lie in 0..1 for words; `nearness` is the mean
+    of the vector's cosines to the centroid and to the nearest member, None without vectors; `names` is None where
+    the article has neither names nor numbers; `silence` is in hours, None where either is undated."""
+
+    storyline: int
+    nearness: float | None
+    title: float
+    body: float
+    member: float
+    names: float | None
+    silence: float | None
+
+
+def weigh(likeness: Likeness, ordinary: Ordinary, options: FilingOptions) -> tuple[Evidence, ...]:
+    """The evidence for one storyline.
+
+    Nearness counts in standard deviations above what is ordinary for this article, since no fixed cosine parts same
+    from different on every stream. Square roots lift the small cosines of sparse vectors, where the difference lies.
+    """
+    words = (
+        Evidence(name="title", value=math.sqrt(max(0.0, likeness.title)), weight=options.title_weight),
+        Evidence(name="body", value=math.sqrt(max(0.0, likeness.body)), weight=options.body_weight),
+        Evidence(name="member", value=math.sqrt(max(0.0, likeness.member)), weight=options.member_weight),
+    )
+    if likeness.names is not None:
+        names = Evidence(name="names", value=math.sqrt(max(0.0, likeness.names)), weight=options.names_weight)
+    else:  # a script without capitals: what the other words say stands for them, or it could never reach the threshold
+        mean = sum(e.contribution for e in words) / sum(e.weight for e in words)
+        names = Evidence(name="names (none: as the words)", value=mean, weight=options.names_weight)
+    lexical = (*words, names)
+    if likeness.nearness is not None:
+        value = (likeness.nearness - ordinary.middle) / (ordinary.spread + _SPREAD_FLOOR)
+        nearness = Evidence(name="nearness", value=value, weight=options.nearness_weight)
+    else:
+        total = sum(e.contribution for e in lexical)
+        nearness = Evidence(name="nearness (no vector: as the words)", value=total, weight=options.lexical_stand_in)
+    if likeness.silence is None:
+        return (nearness, *lexical)
+    silence = Evidence(name="silence", value=math.log1p(max(0.0, likeness.silence)), weight=-options.silence_weight)
+    return (nearness, *lexical, silence)
+
+
+def judge(likenesses: Sequence[Likeness], ordinary: Ordinary, options: FilingOptions) -> Decision:
+    """The best storyline if it reaches the threshold, else a new one; of equals the older storyline (smaller id)."""
+    ranked = sorted(
+        (
+            (sum(e.contribution for e in evidence), item.storyline, evidence)
+            for item in likenesses
+            if (evidence := weigh(item, ordinary, options))
+        ),
+        key=lambda found: (-found[0], found[1]),
+    )
+    if not ranked:
+        return Decision(
+            storyline=None,
+            score=0.0,
+            threshold=options.threshold,
+            evidence=(),
+            runner_up=None,
+            runner_up_score=None,
+            copy_of=None,
+        )
+    score, best, evidence = ranked[0]
+    joins = score >= options.threshold
+    second = ranked[0] if not joins else ranked[1] if len(ranked) > 1 else None
+    return Decision(
+        storyline=best if joins else None,
+        score=score,
+        threshold=options.threshold,
+        evidence=evidence,
+        runner_up=second[1] if second else None,
+        runner_up_score=second[0] if second else None,
+        copy_of=None,
+    )
+
+
+def reprint(original: int, storyline: int, similarity: float, options: FilingOptions) -> Decision:
+    """The decision for a near-copy: it goes where its original is, whatever else it resembles."""
+    return Decision(
+        storyline=storyline,
+        score=similarity,
+        threshold=options.copy_similarity,
+        evidence=(Evidence(name="common text", value=similarity, weight=1.0),),
+        runner_up=None,
+        runner_up_score=None,
+        copy_of=original,
+    )

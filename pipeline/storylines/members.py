@@ -1,0 +1,162 @@
+"""The articles that storylines hold on to, and what a storyline is made of, in arrays.
+
+A member is a row: its body's heaviest terms and its vector. A storyline keeps its last members' row numbers, and sums
+over all its members for title, body, names and vector.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.records import Vector
+from pipeline.storylines.evidence import EMPTY, TERM_SPACE, Features, SparseVec
+
+BODY_TERMS, TITLE_TERMS, NAME_TERMS = 120, 120, 60
+_MOST_SUM_TERMS = 2_000  # a storyline of thousands of articles keeps its heaviest terms
+_FIRST_ROWS = 256
+
+
+class Lookup:
+    """One sparse vector spread out, so that many others are compared with it by indexing: 4 MB, reused."""
+
+    def __init__(self) -> None:
+        self._flat = np.zeros(TERM_SPACE, np.float32)
+        self._ids = EMPTY.ids
+
+    def load(self, vector: SparseVec) -> None:
+        self._flat[self._ids] = 0.0
+        self._flat[vector.ids] = vector.values
+        self._ids = vector.ids
+
+    def dot(self, vector: SparseVec) -> float:
+        return float(self._flat[vector.ids] @ vector.values)
+
+    def dots(self, ids: npt.NDArray[np.int32], values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """(n, k) terms and weights of n vectors, padded with weight 0 → (n,) dot products."""
+        dots: npt.NDArray[np.float32] = (self._flat[ids] * values).sum(axis=1)
+        return dots
+
+
+class Sum:
+    """A growing sum of sparse unit vectors."""
+
+    __slots__ = ("length", "total")
+
+    def __init__(self) -> None:
+        self.total, self.length = EMPTY, 0.0
+
+    def add(self, vector: SparseVec) -> None:
+        if not len(vector):
+            return
+        ids, where = np.unique(np.concatenate((self.total.ids, vector.ids)), return_inverse=True)
+        weights = np.concatenate((self.total.values, vector.values))
+        values = np.bincount(where, weights, len(ids)).astype(np.float32)
+        if len(ids) > _MOST_SUM_TERMS:
+            top = np.sort(np.argpartition(-values, _MOST_SUM_TERMS // 2)[: _MOST_SUM_TERMS // 2])
+            ids, values = ids[top], values[top]
+        self.total, self.length = SparseVec(ids, values), float(np.linalg.norm(values))
+
+    def cosine(self, lookup: Lookup) -> float:
+        """Cosine with the unit vector in `lookup`; 0 where there is nothing to compare."""
+        return min(1.0, lookup.dot(self.total) / self.length) if self.length else 0.0
+
+
+@dataclass(slots=True)
+class Strand:
+    """What is known of one storyline. Times are hours since 1970; `seen` is when its last article came in."""
+
+    storyline: int
+    title: Sum = field(default_factory=Sum)
+    body: Sum = field(default_factory=Sum)
+    names: Sum = field(default_factory=Sum)
+    dense: Vector | None = None
+    rows: deque[int] = field(default_factory=deque)
+    first: float | None = None
+    last: float | None = None
+    seen: float = 0.0
+    articles: int = 0
+    seed: Features | None = None
+    """What a storyline declared beforehand says of itself; compared like a first member, never counted as one."""
+
+    def centroid(self) -> Vector | None:
+        """Unit vector of the members and the seed together, (d,)."""
+        total = self.dense
+        if self.seed is not None and self.seed.dense is not None:
+            total = self.seed.dense if total is None else total + self.seed.dense
+        if total is None or not (length := float(np.linalg.norm(total))):
+            return None
+        return (total / length).astype(np.float32)
+
+    def covers(self, written: float | None) -> None:
+        """Widen the span of the storyline by an article of that time."""
+        if written is not None:
+            self.first = written if self.first is None else min(self.first, written)
+            self.last = written if self.last is None else max(self.last, written)
+
+
+class Members:
+    """Rows of recent members, reused when freed. `bodies_of` and `vectors_of` read many at once."""
+
+    def __init__(self) -> None:
+        self._ids = np.zeros((_FIRST_ROWS, BODY_TERMS), np.int32)
+        self._weights = np.zeros((_FIRST_ROWS, BODY_TERMS), np.float32)
+        self._vectors: npt.NDArray[np.float32] | None = None
+        self._has_vector = np.zeros(_FIRST_ROWS, np.bool_)
+        self._article = [0] * _FIRST_ROWS
+        self._row_of: dict[int, int] = {}
+        self._free = list(range(_FIRST_ROWS - 1, -1, -1))
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    def __contains__(self, article: int) -> bool:
+        return article in self._row_of
+
+    def add(self, article: int, body: SparseVec, vector: Vector | None) -> int:
+        """Keep a member, return its row. `body` has at most `BODY_TERMS` terms."""
+        if not self._free:
+            self._grow()
+        row = self._free.pop()
+        self._ids[row] = 0
+        self._weights[row] = 0.0
+        self._ids[row, : len(body)] = body.ids
+        self._weights[row, : len(body)] = body.values
+        self._has_vector[row] = vector is not None
+        if vector is not None:
+            if self._vectors is None:
+                self._vectors = np.zeros((len(self._ids), len(vector)), np.float32)
+            self._vectors[row] = vector
+        self._article[row] = article
+        self._row_of[article] = row
+        return row
+
+    def free(self, row: int) -> None:
+        self._row_of.pop(self._article[row], None)
+        self._free.append(row)
+
+    def row_of(self, article: int) -> int:
+        return self._row_of[article]
+
+    def bodies(self, rows: npt.NDArray[np.intp], lookup: Lookup) -> npt.NDArray[np.float32]:
+        """(n,) cosines of these members' bodies with the one in `lookup`."""
+        return lookup.dots(self._ids[rows], self._weights[rows])
+
+    def vectors(self, rows: npt.NDArray[np.intp], vector: Vector) -> npt.NDArray[np.float32]:
+        """(n,) cosines of these members' vectors with `vector`; -1 where a member has none."""
+        if self._vectors is None:
+            return np.full(len(rows), -1.0, np.float32)
+        return np.where(self._has_vector[rows], self._vectors[rows] @ vector, np.float32(-1.0))
+
+    def _grow(self) -> None:
+        old = len(self._ids)
+        self._ids = np.concatenate((self._ids, np.zeros_like(self._ids)))
+        self._weights = np.concatenate((self._weights, np.zeros_like(self._weights)))
+        self._has_vector = np.concatenate((self._has_vector, np.zeros_like(self._has_vector)))
+        if self._vectors is not None:
+            self._vectors = np.concatenate((self._vectors, np.zeros_like(self._vectors)))
+        self._article += [0] * old
+        self._free += range(2 * old - 1, old - 1, -1)

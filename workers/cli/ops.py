@@ -1,0 +1,160 @@
+"""What operators ask: `status`, `dead`, `events`, `db`, `doctor`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from pipeline import queues
+from pipeline.errors import SluglineError, UsageError
+from pipeline.ledger import articles, feeds, open_ledger
+from pipeline.ledger import events as ledger_events
+from pipeline.ledger import storylines as ledger_storylines
+from pipeline.records import ArticleState, Event
+from pipeline.settings import load
+from workers.cli.common import AsJson, console, ledger, print_json, print_table
+from workers.process import now
+
+dead = typer.Typer(help="Articles that were given up.", no_args_is_help=True)
+events = typer.Typer(help="The event log.", no_args_is_help=True)
+db = typer.Typer(help="The ledger's database.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(status)
+    app.add_typer(dead, name="dead")
+    app.add_typer(events, name="events")
+    app.add_typer(db, name="db")
+    app.command()(doctor)
+
+
+def status(as_json: AsJson = False) -> None:
+    """How many articles stand where, how long the oldest has waited, feeds in trouble."""
+    with ledger() as (settings, opened), opened.read() as tx:
+        counted, oldest, moment = articles.counts(tx), articles.oldest(tx), now()
+        found: dict[str, Any] = {
+            "articles": counted,
+            "oldest_seconds": {state: round((moment - since).total_seconds(), 1) for state, since in oldest.items()},
+            "rejected": articles.reasons(tx, ArticleState.REJECTED),
+            "dead": articles.reasons(tx, ArticleState.DEAD),
+            "storylines": ledger_storylines.count(tx),
+            "events_waiting": ledger_events.waiting(tx),
+            "feeds_in_trouble": [{"id": one.id, "error": one.error} for one in feeds.every(tx) if one.error],
+        }
+    found["queues"] = _depths(settings.valkey_url)
+    if as_json:
+        print_json(found)
+        return
+    rows = [(state, count, found["oldest_seconds"].get(state, "")) for state, count in counted.items()]
+    print_table(("articles", "count", "oldest, s"), rows)
+    console.print(f"\nstorylines {found['storylines']}, events waiting {found['events_waiting']}")
+    console.print(f"jobs in Redis: {found['queues']}", markup=False)
+    for kind in ("rejected", "dead"):
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(found[kind].items()))
+        if reasons:
+            console.print(f"{kind}: {reasons}", markup=False)
+    for one in found["feeds_in_trouble"]:
+        console.print(f"feed {one['id']}: {one['error']}", markup=False)
+
+
+@dead.command(name="list", help="What was given up: where, why, how often, since when.")
+def list_(limit: Annotated[int, typer.Option(min=1)] = 100, as_json: AsJson = False) -> None:
+    with ledger() as (_, opened), opened.read() as tx:
+        rows = articles.dead(tx, limit)
+    if as_json:
+        print_json(rows)
+        return
+    shown = [(row["id"], row["url"], row["reason"], row["attempts"], row["since"], row["error"]) for row in rows]
+    print_table(("id", "url", "reason", "attempts", "since", "error"), shown)
+
+
+@dead.command(help="Try dead articles again: those named, or all.")
+def retry(
+    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID...]")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+) -> None:
+    if not ids and not every:
+        raise UsageError("name the articles to retry, or give --all")
+    with ledger() as (_, opened), opened.write() as tx:
+        count = articles.retry_dead(tx, now(), None if every else ids)
+    typer.echo(f"{count} articles are queued again")
+
+
+@events.command(help="The newest events.")
+def tail(limit: Annotated[int, typer.Option("-n", min=1)] = 20, as_json: AsJson = False) -> None:
+    with ledger() as (_, opened), opened.read() as tx:
+        found = ledger_events.latest(tx, limit)
+    _print_events(found, as_json)
+
+
+@events.command(help="Published events behind a position or an event's id, in order.")
+def replay(
+    after: Annotated[str, typer.Option("--after", help="Position or id of the last event that was seen.")] = "0",
+    limit: Annotated[int, typer.Option("-n", min=1)] = 1000,
+    as_json: AsJson = False,
+) -> None:
+    with ledger() as (_, opened), opened.read() as tx:
+        if after.isdecimal():
+            position = int(after)
+        else:
+            known = ledger_events.by_id(tx, after)
+            if known is None or known.position is None:
+                raise UsageError(f"there is no published event {after}; `slugline events tail` shows positions")
+            position = known.position
+        found = ledger_events.after(tx, position, limit)
+    _print_events(found, as_json)
+
+
+def _print_events(found: list[Event], as_json: bool) -> None:
+    if as_json:
+        for one in found:
+            print_json(event_json(one))
+        return
+    rows = [(one.position, one.time, one.type, one.subject, _about(one)) for one in found]
+    print_table(("position", "time", "type", "subject", "about"), rows)
+
+
+def event_json(one: Event) -> dict[str, Any]:
+    """An event as JSON, one a line."""
+    return {
+        "position": one.position,
+        "id": one.id,
+        "type": one.type,
+        "time": one.time,
+        "subject": one.subject,
+        "sequence": one.sequence,
+        "data": one.data,
+    }
+
+
+def _about(one: Event) -> str:
+    article = one.data.get("article") or {}
+    return str(article.get("title") or one.data.get("storyline", {}).get("headline", ""))
+
+
+@db.command(help="Bring the ledger to the schema of this release.")
+def upgrade() -> None:
+    settings = load()
+    open_ledger(settings.ledger_url, upgrade=True).close()
+    typer.echo("the ledger has the schema of this release")
+
+
+def doctor() -> None:
+    """Is everything that Slugline needs there? Says what to do about what is not."""
+    from workers.doctor import examine
+
+    troubled = False
+    for name, sentence, good in examine(load()):
+        troubled = troubled or not good
+        console.print(f"{'ok   ' if good else 'WRONG'}  {name}: {sentence}", markup=False, highlight=False)
+    if troubled:
+        raise typer.Exit(1)
+
+
+def _depths(url: str) -> str:
+    try:
+        client = queues.connect(url)
+        return ", ".join(f"{name} {queues.depth(client, name)}" for name in (queues.FETCH, queues.EMBED))
+    except SluglineError:
+        return "Redis does not answer"

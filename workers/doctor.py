@@ -1,0 +1,67 @@
+"""What `slugline doctor` looks at."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+
+from pipeline import embedding, queues
+from pipeline.errors import SluglineError
+from pipeline.ledger import open_ledger
+from pipeline.settings import Settings
+from workers import valkey
+from workers.seeds import seeds_dir
+
+DISK_BYTES = 1_000_000_000  # below this a busy wire fills the disk within days
+
+
+def examine(settings: Settings) -> Iterator[tuple[str, str, bool]]:
+    """Name, sentence and verdict of each check; none of them changes anything but an empty data directory."""
+    yield "python", platform.python_version(), sys.version_info >= (3, 11)
+    checks: list[tuple[str, Callable[[Settings], str]]] = [
+        ("data directory", _data_dir),
+        ("ledger", _ledger),
+        ("redis", _redis),
+        ("model", _model),
+        ("seeds", lambda _: str(seeds_dir())),
+    ]
+    for name, check in checks:
+        try:
+            yield name, check(settings), True
+        except SluglineError as error:
+            yield name, str(error), False
+
+
+def _data_dir(settings: Settings) -> str:
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise SluglineError(f"{folder} cannot be used ({error.strerror}); set SLUGLINE_DATA_DIR") from error
+    if free < DISK_BYTES:
+        raise SluglineError(f"{folder}: only {free / 1e9:.1f} GB free; make room or set SLUGLINE_DATA_DIR")
+    return f"{folder}, {free / 1e9:.0f} GB free"
+
+
+def _ledger(settings: Settings) -> str:
+    opened = open_ledger(settings.ledger_url, upgrade=not settings.database_url)
+    opened.close()
+    return f"{opened.engine.dialect.name}, schema up to date"
+
+
+def _redis(settings: Settings) -> str:
+    if not settings.redis_url:
+        valkey.command(settings)
+        return "the bundled Valkey can be started"
+    client = queues.connect(settings.redis_url)
+    policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "unknown")
+    if policy not in {"noeviction", "unknown"}:
+        raise SluglineError(f"maxmemory-policy is {policy}, which drops jobs silently; set it to noeviction")
+    return f"answers, maxmemory-policy {policy}"
+
+
+def _model(settings: Settings) -> str:
+    return f"vectors are kept as {embedding.Embedder(settings.model).version}"

@@ -1,0 +1,170 @@
+"""Labelled articles through the clusterer that production runs, by way of a temporary ledger, and the scores."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.embedding import Embedder
+from pipeline.errors import InputError
+from pipeline.ledger import Ledger, articles, open_ledger, work
+from pipeline.settings import Settings
+from pipeline.storylines import copies, scores
+from workers.clusterer import Clusterer
+from workers.embed import embed_articles
+from workers.process import now
+
+REQUIRED = ("id", "title")
+LINES_AT_ONCE = 500
+EMBED_AT_ONCE = 256  # sorted by length inside the model call, so that little is padded
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The articles of a JSON Lines file (`id, url, source, lang, published, title, text`), made ready for import.
+
+    A bare date in `published` is midnight UTC. Raises InputError naming file and line when a line cannot be used.
+    """
+    try:
+        file = path.open(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})") from error
+    with file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield _row(path, number, line)
+
+
+def _row(path: Path, number: int, line: str) -> dict[str, Any]:
+    where = f"{path}, line {number}"
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"{where} is no JSON ({error})") from error
+    if not isinstance(row, dict):
+        raise InputError(f"{where} is no JSON object")
+    for name in REQUIRED:
+        if not isinstance(row.get(name), str | int) or row[name] == "":
+            raise InputError(f"{where} lacks {name!r}; each line needs at least id, title and text")
+    row["title"], row["text"] = str(row["title"]), str(row.get("text") or "")
+    row["published"] = _time(row.get("published"), where)
+    return row
+
+
+def _time(stamp: Any, where: str) -> datetime | None:
+    if stamp is None or stamp == "":
+        return None
+    try:
+        moment = datetime.fromisoformat(str(stamp))
+    except ValueError as error:
+        raise InputError(f"{where}: published {stamp!r} is no ISO 8601 time") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def import_file(ledger: Ledger, path: Path) -> tuple[int, int]:
+    """Take a file's articles into the ledger as fetched ones. Returns how many are new and how many were known."""
+    new = known = 0
+    for part in articles.chunks(read_lines(path), LINES_AT_ONCE):
+        signed = [(row, copies.signature(row["text"])) for row in part]
+        with ledger.write() as tx:
+            made = [articles.import_text(tx, row, now(), signature) for row, signature in signed]
+        new += sum(one is not None for one in made)
+        known += sum(one is None for one in made)
+    return new, known
+
+
+def evaluate(path: Path, embedder: Embedder, settings: Settings, progress: Callable[[str], None]) -> dict[str, Any]:
+    """Scores of one labelled file (`story` is the label); `stories` holds the storyline of every article.
+
+    The articles go in file order through the ledger and the clusterer that production runs; nothing is known of later
+    lines. Raises InputError when a line has no label or an id comes twice.
+    """
+    gold = _labels(path)
+    with tempfile.TemporaryDirectory(prefix="slugline-evaluate-") as folder:
+        ledger = open_ledger(f"sqlite:///{folder}/ledger.db", upgrade=True)
+        try:
+            import_file(ledger, path)
+            progress(f"{path.name}: embedding {len(gold)} articles")
+            _embed_all(ledger, embedder, settings)
+            progress(f"{path.name}: filing")
+            clusterer = Clusterer(ledger, embedder.version, batch=settings.file_batch)
+            began = time.perf_counter()
+            while clusterer.step(now()):
+                pass
+            seconds = time.perf_counter() - began
+            from pipeline.ledger import storylines
+
+            with ledger.read() as tx:
+                found = storylines.assignments(tx)
+        finally:
+            ledger.close()
+    missing = [key for key in gold if key not in found]
+    if missing:
+        raise InputError(f"{path}: {len(missing)} articles were not filed, the first is {missing[0]}")
+    result = score(gold, found)
+    latencies = np.array(clusterer.latencies) * 1000
+    speed = {
+        "articles_per_second": round(len(gold) / seconds, 1),
+        "p99_ms": round(float(np.percentile(latencies, 99)), 2),
+    }
+    return {"file": str(path), **result, **speed, "stories": {key: found[key] for key in gold}}
+
+
+def score(gold: Mapping[str, str], found: Mapping[str, int]) -> dict[str, Any]:
+    """The scores of an assignment against labels, over the articles that have a label."""
+    keys = list(gold)
+    truth, made = [gold[key] for key in keys], [found[key] for key in keys]
+    return {
+        "documents": len(keys),
+        "gold": len(set(truth)),
+        "found": len(set(made)),
+        "largest": scores.largest(made),
+        "bcubed": _plain(scores.bcubed(truth, made)),
+        "pairwise": _plain(scores.pairwise(truth, made)),
+        "ami": round(scores.ami(truth, made), 4),
+        "ari": round(scores.ari(truth, made), 4),
+    }
+
+
+def mean(results: list[dict[str, Any]]) -> dict[str, float]:
+    """Mean F1 over files, each file counting once."""
+    return {
+        f"{name}_f1": round(sum(result[name]["f1"] for result in results) / len(results), 4)
+        for name in ("bcubed", "pairwise")
+    }
+
+
+def _plain(found: scores.Score) -> dict[str, float]:
+    return {"precision": round(found.precision, 4), "recall": round(found.recall, 4), "f1": round(found.f1, 4)}
+
+
+def _labels(path: Path) -> dict[str, str]:
+    gold: dict[str, str] = {}
+    for row in read_lines(path):
+        key = str(row["id"])
+        if row.get("story") in (None, ""):
+            raise InputError(f"{path}: article {key} has no label `story`; evaluate needs labelled articles")
+        if key in gold:
+            raise InputError(f"{path}: the id {key} comes twice")
+        gold[key] = str(row["story"])
+    if not gold:
+        raise InputError(f"{path} holds no articles")
+    return gold
+
+
+def _embed_all(ledger: Ledger, embedder: Embedder, settings: Settings) -> None:
+    job = f"evaluate-{os.getpid()}"
+    while True:
+        with ledger.write() as tx:
+            due = work.due_for_embed(tx, now(), EMBED_AT_ONCE)
+            work.hand_out(tx, due, job, now())
+        if not due:
+            return
+        embed_articles(settings, ledger, embedder, job, due)

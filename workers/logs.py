@@ -1,0 +1,49 @@
+"""Logs: one line an event, for people or as JSON; secrets in URLs are masked."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from pipeline.settings import Settings
+from pipeline.urls import mask
+
+
+def configure(settings: Settings, service: str) -> None:
+    """Set up logging of this process: to standard error, in the form that SLUGLINE_LOG_FORMAT asks for."""
+    level = getattr(logging, settings.log_level.upper())
+    renderer: Any = structlog.processors.JSONRenderer()
+    if settings.log_format == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0, sort_keys=False)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _masked,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    for noisy in ("httpx", "httpcore", "trafilatura", "htmldate", "sentence_transformers", "rq.worker", "rq.job"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def get(name: str) -> Any:
+    """The logger of a module."""
+    return structlog.get_logger(name)
+
+
+def _masked(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in event.items():
+        if isinstance(value, str) and "://" in value and " " not in value:
+            event[key] = mask(value)
+    return event

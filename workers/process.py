@@ -1,0 +1,75 @@
+"""What every long-running process needs: a name, a way to be told to stop, and an end when its parent ends."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+
+PARENT = "SLUGLINE_PARENT_PID"  # set by the supervisor for its children
+PR_SET_PDEATHSIG = 1
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def owner() -> str:
+    """A name for this process that no other ever has, under which it holds leases and roles."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+class Stop:
+    """Set when the process was asked to end (SIGTERM, SIGINT) or when the supervisor that started it is gone."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._parent = os.environ.get(PARENT)
+
+    @classmethod
+    def on_signals(cls) -> Stop:
+        stop = cls()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: stop.set())
+        return stop
+
+    def set(self) -> None:
+        self._event.set()
+
+    def is_set(self) -> bool:
+        if self._parent and str(os.getppid()) != self._parent:
+            self._event.set()
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but wake when asked to stop. Returns whether it was."""
+        self._event.wait(seconds)
+        return self.is_set()
+
+
+def follow_parent(sent: signal.Signals = signal.SIGTERM) -> None:
+    """Have the kernel signal this process when its parent dies, however that happens (Linux; survives exec)."""
+    if sys.platform != "linux":
+        return
+    parent = os.environ.get(PARENT)
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(sent), 0, 0, 0)
+    if parent and str(os.getppid()) != parent:  # it died before the request was made
+        os._exit(1)
+
+
+def ends_within(pid: int, seconds: float) -> bool:
+    """Wait until a process that is not necessarily a child has gone."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False

@@ -1,0 +1,90 @@
+"""Starting one service in this process: what the command line and the supervisor's children run."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pipeline import queues
+from pipeline.ledger import open_ledger
+from pipeline.settings import Settings
+from workers import logs, process
+
+
+def poller(settings: Settings) -> None:
+    from workers import parsers
+    from workers.poller import Poller
+
+    sandbox = parsers.sandbox(settings)
+    try:
+        stop = process.Stop.on_signals()
+        ledger = open_ledger(settings.ledger_url)
+        asyncio.run(Poller(settings, ledger, queues.connect(settings.valkey_url), sandbox).run(stop))
+        ledger.close()
+    finally:
+        sandbox.close()
+
+
+def fetch(settings: Settings) -> None:
+    from rq import Worker
+
+    from workers import fetch as work
+    from workers import parsers, rqworker
+
+    sandbox = parsers.sandbox(settings)
+    try:
+        open_ledger(settings.ledger_url).close()  # a missing schema is told now, not by every job
+        work.prepare(settings, sandbox)
+        rqworker.work(settings, queues.FETCH, Worker)
+    finally:
+        sandbox.close()
+
+
+def embed(settings: Settings) -> None:
+    from rq import SimpleWorker
+
+    from pipeline.embedding import Embedder
+    from workers import embed as work
+    from workers import rqworker
+
+    ledger = open_ledger(settings.ledger_url)
+    work.setup(settings, ledger, Embedder(settings.model))
+    logs.get("embed").info("model loaded")
+    rqworker.work(settings, queues.EMBED, SimpleWorker)
+    ledger.close()
+
+
+def clusterer(settings: Settings) -> None:
+    from pipeline.embedding import version
+    from workers.clusterer import Clusterer
+
+    stop = process.Stop.on_signals()
+    ledger = open_ledger(settings.ledger_url)
+    filer = Clusterer(
+        ledger, version(settings.model), batch=settings.file_batch, leader_seconds=settings.leader_seconds
+    )
+    filer.run(stop)
+    ledger.close()
+
+
+def relay(settings: Settings) -> None:
+    from workers.relay import Relay
+
+    stop = process.Stop.on_signals()
+    ledger = open_ledger(settings.ledger_url)
+    Relay(settings, ledger, queues.connect(settings.valkey_url)).run(stop)
+    ledger.close()
+
+
+def janitor(settings: Settings) -> None:
+    from workers import janitor as work
+
+    stop = process.Stop.on_signals()
+    ledger = open_ledger(settings.ledger_url)
+    work.run(settings, ledger, queues.connect(settings.valkey_url), stop)
+    ledger.close()
+
+
+def web(settings: Settings, host: str, port: int) -> None:
+    from workers.web.app import serve
+
+    serve(settings, host, port)

@@ -1,0 +1,264 @@
+"""`slugline up`: everything on this machine, in one command: started in order, kept running, ended cleanly."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import redis
+
+from pipeline import queues
+from pipeline.errors import ModelError, RedisError, SettingsError, SluglineError
+from pipeline.feeds import opml
+from pipeline.ledger import Ledger, feeds, open_ledger
+from pipeline.settings import PREFIX, Settings, load
+from workers import idle, logs, process, valkey
+from workers.children import PYTHON, Child, Children
+from workers.declare import declare_seeds
+from workers.demo.wire import Wire
+from workers.live import View
+
+log = logs.get("supervisor")
+LOOK_SECONDS = 0.5
+LOG_BYTES = 20_000_000  # a log file larger than this is set aside at the next start
+DEMO = {
+    "POLL_MIN_SECONDS": "2",
+    "POLL_MAX_SECONDS": "6",
+    "HOST_SPACING_SECONDS": "0.1",
+    "RETRY_BASE_SECONDS": "2",
+}
+"""The demo's wire plays three days in a minute, so its feeds are polled in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was asked for on the command line, beside the settings."""
+
+    host: str = "127.0.0.1"
+    port: int = 8400
+    feeds: Path | None = None
+    demo: bool = False
+    demo_seconds: float = 60.0
+    until_idle: bool = False
+    json: bool = False
+
+
+def up(options: Options, overrides: dict[str, str]) -> int:
+    """Run until asked to stop (or until idle). `overrides` are settings by their environment names, without prefix.
+
+    Raises SluglineError, before anything is started, when something is wrong that no restart would mend.
+    """
+    settings, environment = _environment(options, overrides)
+    _check_port(options, settings)
+    outlines = _read_opml(options.feeds)
+    with _data_dir(settings, fresh=options.demo and "DATA_DIR" not in overrides) as _:
+        logs.configure(settings, "supervisor")
+        view = View(options.json)
+        run = _Run(options, settings, environment, view)
+        try:
+            return run.go(outlines)
+        finally:
+            run.end()
+
+
+def _environment(options: Options, overrides: dict[str, str]) -> tuple[Settings, dict[str, str]]:
+    """The settings of this run, and the environment that gives its children the same ones."""
+    given = dict(overrides)
+    if options.demo:
+        base = load()
+        given = {name: value for name, value in DEMO.items() if PREFIX + name not in os.environ} | given
+        given.setdefault("DATA_DIR", str(base.data_dir / "demo"))
+        given["ALLOW_NETWORKS"] = ",".join((*base.allow_networks, "127.0.0.0/8"))
+    for name, value in given.items():
+        os.environ[PREFIX + name] = value
+    settings = load()
+    os.environ[PREFIX + "DATA_DIR"] = str(settings.data_dir)
+    return settings, dict(os.environ)
+
+
+def _check_port(options: Options, settings: Settings) -> None:
+    if options.host not in {"127.0.0.1", "::1", "localhost"} and not settings.api_token:
+        raise SettingsError(
+            f"--host {options.host} opens the API to other machines: set SLUGLINE_API_TOKEN, or leave it on 127.0.0.1"
+        )
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((options.host, options.port))
+        except OSError as error:
+            raise SluglineError(
+                f"port {options.port} on {options.host} cannot be used ({error.strerror}); choose another with --port"
+            ) from error
+
+
+def _read_opml(path: Path | None) -> list[opml.Outline]:
+    if path is None:
+        return []
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SluglineError(f"{path} cannot be read ({error.strerror}); --feeds takes an OPML file") from error
+    outlines, problems = opml.read(content, source=str(path))
+    for problem in problems:
+        log.warning("left out", problem=problem)
+    return outlines
+
+
+@contextlib.contextmanager
+def _data_dir(settings: Settings, *, fresh: bool) -> Iterator[IO[str]]:
+    """Hold the data directory: a second `up` on it is refused. `fresh` empties it first (the demo's own one)."""
+    folder = settings.data_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("a+", encoding="utf-8")
+    except OSError as error:
+        raise SluglineError(
+            f"the data directory {folder} cannot be written ({error.strerror}); choose another with --data-dir"
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SluglineError(
+                f"another `slugline up` is running on {folder}; stop it, or choose another place with --data-dir"
+            ) from error
+        if fresh:
+            for entry in folder.iterdir():
+                if entry.name != "lock":
+                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        yield lock
+
+
+class _Run:
+    """One run of `up`: its children, its ledger and Redis, and the loop that watches them."""
+
+    def __init__(self, options: Options, settings: Settings, environment: dict[str, str], view: View) -> None:
+        self._options, self._settings, self._view = options, settings, view
+        self._log_file = _log_file(settings) if view.live else None
+        self._children = Children(environment, self._log_file)
+        self._stop = process.Stop.on_signals()
+        self._began = time.monotonic()
+        self._since = datetime.now(UTC)
+        self._ledger: Ledger | None = None
+        self._wire: Wire | None = None
+
+    def go(self, outlines: list[opml.Outline]) -> int:
+        settings = self._settings
+        with self._view:
+            self._start_valkey()
+            client = queues.connect(settings.valkey_url)
+            self._ledger = ledger = open_ledger(settings.ledger_url, upgrade=True)
+            self._check_model()
+            declare_seeds(ledger)
+            if self._options.demo:
+                self._wire = Wire(self._children, self._options.demo_seconds)
+                outlines = [*outlines, *self._wire.outlines()]
+            _add_feeds(ledger, outlines, asked=self._options.until_idle)
+            self._start_services()
+            self._view.say(f"http://{self._options.host}:{self._options.port}/ shows the storylines")
+            return self._watch(ledger, client)
+
+    def end(self) -> None:
+        self._children.end()
+        if self._ledger is not None:
+            self._ledger.close()
+        if self._log_file is not None:
+            self._log_file.close()
+
+    def _start_valkey(self) -> None:
+        if self._settings.redis_url:
+            return
+        command = [*PYTHON, "workers.valkey", *valkey.command(self._settings)]
+        server = self._children.start(Child("valkey", command, rank=0))
+        if server.process is not None:
+            valkey.wait_ready(self._settings, server.process)
+
+    def _check_model(self) -> None:
+        """A model that cannot be loaded would only be seen as an embed worker that dies again and again."""
+        if not self._settings.model:
+            return
+        self._view.say(f"looking at the model {self._settings.model}")
+        command = [*PYTHON, "workers.cli", "worker", "embed", "--check"]
+        seen = subprocess.run(command, capture_output=True, text=True, check=False)
+        if seen.returncode:
+            lines = seen.stderr.strip().splitlines() or ["it could not be loaded"]
+            raise ModelError(lines[-1].removeprefix("slugline: "))
+
+    def _start_services(self) -> None:
+        settings, options = self._settings, self._options
+        command = [*PYTHON, "workers.cli"]
+        web = [*command, "web", "--host", options.host, "--port", str(options.port)]
+        services: list[tuple[str, list[str]]] = [
+            *((f"embed {n}", [*command, "worker", "embed"]) for n in range(1, settings.embed_workers + 1)),
+            *((f"fetch {n}", [*command, "worker", "fetch"]) for n in range(1, settings.workers + 1)),
+            *((name, [*command, name]) for name in ("clusterer", "relay", "janitor", "poller")),
+            ("web", web),
+        ]
+        for name, line in services:
+            self._children.start(Child(name, line, rank=2))
+
+    def _watch(self, ledger: Ledger, client: redis.Redis) -> int:
+        quiet = 0
+        while not self._stop.wait(LOOK_SECONDS):
+            self._children.tend()
+            self._view.update(ledger, self._children.members)
+            if self._options.until_idle:
+                quiet = quiet + 1 if self._is_idle(ledger, client) else 0
+                if quiet >= 2:  # seen twice: what moved between two counts would have been missed by one
+                    self._report(ledger)
+                    return 0
+        self._view.say("stopping")
+        return 0
+
+    def _is_idle(self, ledger: Ledger, client: redis.Redis) -> bool:
+        if self._wire is not None:
+            if not self._wire.ended():
+                return False
+            if self._wire.announce():  # its last articles are out: every feed is to be looked at once more
+                self._since = datetime.now(UTC)
+                with ledger.write() as tx:
+                    feeds.make_due(tx, self._since)
+        try:
+            return idle.standing(ledger, client, self._since).idle
+        except (RedisError, redis.RedisError):
+            return False
+
+    def _report(self, ledger: Ledger) -> None:
+        found: dict[str, Any] = idle.summary(ledger, time.monotonic() - self._began)
+        if self._options.json:
+            sys.stdout.write(json.dumps(found) + "\n")
+            sys.stdout.flush()
+        else:
+            self._view.summary(found)
+
+
+def _add_feeds(ledger: Ledger, outlines: list[opml.Outline], *, asked: bool) -> None:
+    """Record the feeds; with `asked` all feeds are polled now, whatever their schedule says."""
+    moment = datetime.now(UTC)
+    with ledger.write() as tx:
+        for outline in outlines:
+            feeds.add(tx, outline.url, moment, title=outline.title, tags=outline.tags)
+        if asked:
+            feeds.make_due(tx, moment)
+
+
+def _log_file(settings: Settings) -> IO[bytes]:
+    folder = settings.data_dir / "logs"
+    folder.mkdir(exist_ok=True)
+    path = folder / "slugline.log"
+    if path.exists() and path.stat().st_size > LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return path.open("ab")

@@ -1,0 +1,44 @@
+"""What the clusterer keeps of each storyline to tell it by: recent titles and first paragraphs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field, replace
+
+from pipeline.records import Article
+from pipeline.storylines.tell import headline
+
+RECENT = 20  # originals kept of each storyline
+MOST = 30_000  # storylines kept; as many as the filing remembers
+
+
+@dataclass(slots=True)
+class _Told:
+    headline: str = ""
+    recent: deque[Article] = field(default_factory=lambda: deque(maxlen=RECENT))
+
+
+class Telling:
+    """Headline and lead of each storyline, kept up as articles are filed."""
+
+    def __init__(self) -> None:
+        self._told: OrderedDict[int, _Told] = OrderedDict()
+
+    def add(self, article: Article, storyline: int, *, copy_of: int | None) -> None:
+        """Take note of an article; reprints say nothing that their original did not."""
+        told = self._told.setdefault(storyline, _Told())
+        self._told.move_to_end(storyline)
+        if copy_of is None:
+            first = article.text.split("\n\n", 1)[0]
+            told.recent.append(replace(article, text=first, vector=None, signature=None))
+            told.headline = headline(tuple(told.recent), current=told.headline)
+        while len(self._told) > MOST:
+            self._told.popitem(last=False)
+
+    def tell(self, storyline: int) -> tuple[str, str]:
+        """Headline and lead: the lead is the first paragraph of the article that the headline is from."""
+        told = self._told.get(storyline)
+        if told is None:
+            return "", ""
+        lead = next((one.text for one in told.recent if told.headline and told.headline in one.title), "")
+        return told.headline, lead

@@ -1,0 +1,276 @@
+"""The API under `/api/v1`, and the probes at the root. Everything is plain `def`: the ledger blocks, threads wait."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from redis.exceptions import RedisError as ClientError
+from sqlalchemy import Connection
+from sqlalchemy.exc import NoResultFound, SQLAlchemyError
+
+from pipeline import queues
+from pipeline.errors import LedgerError, RedisError
+from pipeline.ledger import articles, commands, events, feeds, storylines
+from pipeline.records import FeedState
+from pipeline.urls import mask
+from workers.web import models, queries
+from workers.web.context import MAX_ID, Context, Here
+
+Id = Annotated[int, Path(ge=1, le=MAX_ID)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": models.Problem, "description": "There is none"}}
+
+router = APIRouter(
+    prefix="/api/v1",
+    responses={
+        401: {"model": models.Problem, "description": "The token is missing or wrong"},
+        422: {"model": models.Problem, "description": "The request makes no sense"},
+        503: {"model": models.Problem, "description": "The ledger does not answer"},
+    },
+)
+probes = APIRouter(tags=["probes"])
+
+
+@router.get("/storylines", tags=["storylines"])
+def list_storylines(
+    here: Here,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    lang: Annotated[str | None, Query(pattern="^[A-Za-z0-9-]{1,35}$")] = None,
+    state: Annotated[str | None, Query(pattern="^[a-z]{1,20}$")] = None,
+    sort: Annotated[
+        Literal["updated", "size"], Query(description="`size` counts originals: reprints add nothing to it.")
+    ] = "updated",
+) -> models.Storylines:
+    """Storylines, the one that changed last (or the largest) first."""
+    with here.ledger.read() as tx:
+        page = queries.storyline_page(tx, limit=limit, sort=sort, cursor=cursor, lang=lang, state=state)
+    found = [models.StorylineSummary(**models.StorylineSummary.fields_of(row)) for row in page.rows]
+    return models.Storylines(storylines=found, next_cursor=page.next_cursor)
+
+
+@router.post("/storylines", tags=["storylines"], status_code=202)
+def declare_storyline(here: Here, declaration: models.Declaration) -> models.Command:
+    """Declare a storyline. The clusterer, which alone changes storylines, does it in its turn; ask for the command."""
+    with here.ledger.write() as tx:
+        made = commands.put(tx, "declare", declaration.model_dump(), here.clock())
+    return models.Command(command=made, state="pending")
+
+
+@router.get("/commands/{command_id}", tags=["storylines"], responses={**NOT_FOUND})
+def show_command(here: Here, command_id: Id) -> models.Command:
+    """What became of a command."""
+    try:
+        with here.ledger.read() as tx:
+            state, result, error = commands.outcome(tx, command_id)
+    except NoResultFound:
+        raise HTTPException(404, f"There is no command {command_id}.") from None
+    return models.Command.model_validate({"command": command_id, "state": state, "result": result, "error": error})
+
+
+@router.get(
+    "/storylines/{storyline_id}",
+    tags=["storylines"],
+    response_model=models.StorylineDetail,
+    responses={**NOT_FOUND, 301: {"description": "It was merged into the storyline at `Location`"}},
+)
+def show_storyline(
+    request: Request, here: Here, storyline_id: Id, limit: Limit = 100, cursor: Cursor = None
+) -> models.StorylineDetail | Response:
+    """A storyline with its coverage, and why each article is there. The id of a merged one leads to where it went."""
+    with here.ledger.read() as tx:
+        found = storylines.one(tx, storyline_id)
+        row = queries.storyline_row(tx, found.id) if found else None
+        if found is None or row is None:
+            raise HTTPException(404, f"There is no storyline {storyline_id}.")
+        if found.id != storyline_id:
+            return RedirectResponse(request.url_for("show_storyline", storyline_id=found.id).path, 301)
+        page = queries.coverage_page(tx, storyline_id, limit=limit, cursor=cursor)
+    coverage = [models.Coverage.of(item, storyline_id) for item in page.rows]
+    fields = models.StorylineSummary.fields_of(row) | {"title": row["title"], "text": row["text"]}
+    return models.StorylineDetail(**fields, coverage=coverage, next_cursor=page.next_cursor)
+
+
+@router.get("/articles/{article_id}", tags=["articles"], responses={**NOT_FOUND})
+def show_article(here: Here, article_id: Id) -> models.Article:
+    """An article with its text, its state and where it was filed."""
+    found = _article(here, article_id)
+    if found is None:
+        raise HTTPException(404, f"There is no article {article_id}.")
+    return found
+
+
+@router.get("/articles", tags=["articles"], responses={**NOT_FOUND})
+def find_article(here: Here, url: Annotated[str, Query(min_length=1, max_length=8192)]) -> models.Article:
+    """The article at a URL; tracking parameters, http or https and other URLs of the same page make no difference."""
+    if any(ord(char) < 32 for char in url):
+        raise HTTPException(422, "url: must not hold control characters.")
+    with here.ledger.read() as tx:
+        article_id = queries.article_by_url(tx, url)
+    found = _article(here, article_id) if article_id else None
+    if found is None:
+        raise HTTPException(404, "No article with this URL is known.")
+    return found
+
+
+def _article(here: Context, article_id: int) -> models.Article | None:
+    with here.ledger.read() as tx:
+        row = articles.one(tx, article_id)
+        return models.Article.of(row, queries.membership(tx, article_id)) if row else None
+
+
+@router.get("/feeds", tags=["feeds"])
+def list_feeds(here: Here) -> models.Feeds:
+    """All feeds and how they are."""
+    with here.ledger.read() as tx:
+        return models.Feeds(feeds=[models.FeedView.of(feed) for feed in feeds.every(tx)])
+
+
+@router.post(
+    "/feeds",
+    tags=["feeds"],
+    status_code=201,
+    responses={409: {"model": models.Problem, "description": "The feed is there already"}},
+)
+def add_feed(here: Here, feed: models.NewFeed) -> models.FeedView:
+    """Watch a feed from now on; it is due at once."""
+    with here.ledger.write() as tx:
+        made = feeds.add(tx, feed.url, here.clock(), title=feed.title, tags=_distinct(feed.tags))
+        if made is None:
+            known = feeds.find(tx, feed.url)
+            raise HTTPException(409, f"This feed is there already, as number {known.id if known else '?'}.")
+        return _feed(tx, made)
+
+
+@router.patch("/feeds/{feed_id}", tags=["feeds"], responses={**NOT_FOUND})
+def change_feed(here: Here, feed_id: Id, change: models.FeedChange) -> models.FeedView:
+    """Pause or resume a feed, or set its tags."""
+    with here.ledger.write() as tx:
+        _feed(tx, feed_id)
+        if change.state is not None:
+            feeds.set_state(tx, feed_id, FeedState(change.state), here.clock())
+        if change.tags is not None:
+            queries.set_tags(tx, feed_id, _distinct(change.tags))
+        return _feed(tx, feed_id)
+
+
+@router.delete("/feeds/{feed_id}", tags=["feeds"], status_code=204, responses={**NOT_FOUND})
+def remove_feed(here: Here, feed_id: Id) -> None:
+    """Forget a feed; its articles stay."""
+    with here.ledger.write() as tx:
+        _feed(tx, feed_id)
+        feeds.remove(tx, feed_id)
+
+
+def _feed(tx: Connection, feed_id: int) -> models.FeedView:
+    found = feeds.find(tx, str(feed_id))
+    if found is None:
+        raise HTTPException(404, f"There is no feed {feed_id}.")
+    return models.FeedView.of(found)
+
+
+def _distinct(tags: list[str]) -> list[str]:
+    return list(dict.fromkeys(tags))
+
+
+@router.get("/queues", tags=["operations"])
+def show_queues(here: Here) -> models.Queues:
+    """How many articles stand in each state, and how long the first of them has waited."""
+    with here.ledger.read() as tx:
+        counts, oldest, unpublished = articles.counts(tx), articles.oldest(tx), events.waiting(tx)
+    now = here.clock()
+    stages = []
+    for state, count in counts.items():
+        since = oldest.get(state)
+        age = max(0.0, (now - since).total_seconds()) if since else None
+        stages.append(models.Stage(state=state, count=count, oldest=since, oldest_seconds=age))
+    return models.Queues(articles=stages, jobs=_jobs(here), unpublished_events=unpublished)
+
+
+def _jobs(here: Context) -> models.Jobs | None:
+    if here.redis is None:
+        return None
+    try:
+        fetch, embed = (queues.depth(here.redis, name) for name in (queues.FETCH, queues.EMBED))
+    except RedisError:
+        return None
+    return models.Jobs(fetch=fetch, embed=embed)
+
+
+@router.get("/dead", tags=["operations"])
+def list_dead(here: Here, limit: Limit = 50) -> models.DeadArticles:
+    """Articles that were given up, the latest first."""
+    with here.ledger.read() as tx:
+        count = articles.counts(tx)["dead"]
+        return models.DeadArticles(count=count, dead=[models.DeadArticle.of(row) for row in articles.dead(tx, limit)])
+
+
+@router.post(
+    "/dead/{article_id}/retry",
+    tags=["operations"],
+    status_code=202,
+    responses={**NOT_FOUND, 409: {"model": models.Problem, "description": "It is not dead"}},
+)
+def retry_dead(here: Here, article_id: Id) -> models.Retried:
+    """Take up an article again that was given up."""
+    with here.ledger.write() as tx:
+        if not articles.retry_dead(tx, here.clock(), [article_id]):
+            row = articles.one(tx, article_id)
+            if row is None:
+                raise HTTPException(404, f"There is no article {article_id}.")
+            raise HTTPException(409, f"Article {article_id} is not dead but {row['state']}.")
+    return models.Retried(id=article_id)
+
+
+@router.get("/events", tags=["events"])
+def list_events(
+    here: Here,
+    after: Annotated[int, Query(ge=0, le=MAX_ID, description="A position; 0: from the beginning of what is kept.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> models.Events:
+    """Published events behind a position, in order."""
+    with here.ledger.read() as tx:
+        found = [models.EventView.of(event) for event in events.after(tx, after, limit)]
+    return models.Events(events=found, last=found[-1].position if found else after)
+
+
+@probes.head("/healthz", include_in_schema=False)
+@probes.get("/healthz")
+async def healthz() -> models.Alive:
+    """This process answers; it looks at nothing else."""
+    return models.Alive()
+
+
+@probes.head("/readyz", include_in_schema=False)
+@probes.get("/readyz", responses={503: {"model": models.Readiness, "description": "One of them is away"}})
+def readyz(here: Here, response: Response) -> models.Readiness:
+    """Whether the ledger and Redis answer, each by name."""
+    found = models.Readiness(ready=False, ledger=_check_ledger(here), redis=_check_redis(here))
+    found.ready = found.ledger.ok and found.redis.ok
+    response.status_code = 200 if found.ready else 503
+    return found
+
+
+def _check_ledger(here: Context) -> models.Check:
+    try:
+        with here.ledger.read() as tx:
+            events.last_position(tx)
+    except LedgerError as error:
+        return models.Check(ok=False, detail=str(error))
+    except SQLAlchemyError as error:
+        return models.Check(ok=False, detail=f"the ledger answers with an error ({type(error).__name__})")
+    return models.Check(ok=True, detail="answers")
+
+
+def _check_redis(here: Context) -> models.Check:
+    where = mask(here.settings.valkey_url)
+    if here.redis is None:
+        return models.Check(ok=False, detail="no Redis is configured for this service; set SLUGLINE_REDIS_URL")
+    try:
+        here.redis.ping()
+    except (ClientError, OSError) as error:
+        return models.Check(ok=False, detail=f"Redis at {where} does not answer ({error})")
+    return models.Check(ok=True, detail="answers")

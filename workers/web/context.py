@@ -1,0 +1,34 @@
+"""What a request needs of the process that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+import redis
+from fastapi import Depends, Request
+
+from pipeline.ledger import Ledger
+from pipeline.settings import Settings
+
+MAX_ID = 2**63 - 1  # what a BIGINT holds; a larger number in a URL would be an error of the database, not a 404
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`clock` gives the present time, aware and in UTC; `redis` is None where none is configured."""
+
+    settings: Settings
+    ledger: Ledger
+    redis: redis.Redis | None
+    clock: Callable[[], datetime]
+
+
+async def _context(request: Request) -> Context:
+    found: Context = request.app.state.context
+    return found
+
+
+Here = Annotated[Context, Depends(_context)]

@@ -1,0 +1,316 @@
+"""What the API takes and gives. The descriptions here are those of `/openapi.json`. Times are UTC, ISO 8601."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from pipeline import urls
+from pipeline.errors import InputError
+from pipeline.records import Event, Feed
+from workers.web.why import Why, read
+
+LINE_ENDS = str.maketrans("\t\n\r", "   ")
+
+
+def _one_line(text: str) -> str:
+    """Text of a title: line ends become blanks; other control characters are refused (PostgreSQL takes no NUL)."""
+    return _plain(text.translate(LINE_ENDS))
+
+
+def _plain(text: str) -> str:
+    if any(ord(char) < 32 and char not in "\t\n\r" for char in text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def _http_url(url: str) -> str:
+    if any(ord(char) < 33 for char in url):
+        raise ValueError("must not hold blanks or control characters")
+    try:
+        urls.canonical(url)
+    except InputError as error:
+        raise ValueError(str(error)) from error
+    return url
+
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_one_line)]
+Tag = Annotated[Line, StringConstraints(min_length=1, max_length=64)]
+Lang = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)]
+
+
+class Problem(BaseModel):
+    """What went wrong, in one sentence."""
+
+    detail: str
+
+
+class StorylineSummary(BaseModel):
+    """A storyline. `articles` counts originals and reprints; corroboration is in `originals` and `outlets`."""
+
+    id: int
+    headline: str
+    lead: str
+    state: str = Field(description="`emerging`: one outlet; `developing`: several.")
+    declared: bool = Field(description="Given a title and a text beforehand by a person.")
+    lang: str | None
+    articles: int
+    originals: int
+    reprints: int
+    outlets: list[str]
+    opened: datetime
+    first_article: datetime | None
+    last_article: datetime | None
+    updated: datetime
+
+    @classmethod
+    def fields_of(cls, row: Mapping[str, Any]) -> dict[str, Any]:
+        taken = {name: row[name] for name in StorylineSummary.model_fields if name != "reprints"}
+        return taken | {"reprints": row["articles"] - row["originals"], "headline": row["headline"] or row["title"]}
+
+
+class Storylines(BaseModel):
+    storylines: list[StorylineSummary]
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` for the page that follows; null: this is the last."
+    )
+
+
+class Coverage(BaseModel):
+    """An article as part of a storyline."""
+
+    id: int
+    url: str
+    title: str
+    lead: str
+    outlet: str
+    lang: str | None
+    published: datetime | None = Field(description="Null when the article carries no date that can be believed.")
+    seen: datetime
+    filed: datetime
+    kind: Literal["original", "duplicate"]
+    original_id: int | None = Field(description="The article of which it is a reprint.")
+    why: Why
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], storyline_id: int) -> Self:
+        taken = {name: row[name] for name in cls.model_fields if name not in {"url", "why"}}
+        return cls(**taken, url=urls.without_credentials(row["url"]), why=read(row["why"], storyline_id))
+
+
+class StorylineDetail(StorylineSummary):
+    title: str = Field(description="As declared; empty for storylines that were found.")
+    text: str = Field(description="As declared; empty for storylines that were found.")
+    coverage: list[Coverage] = Field(description="The newest first.")
+    next_cursor: str | None = Field(description="Cursor for more coverage; null: there is no more.")
+
+
+class Article(BaseModel):
+    """An article in its current version."""
+
+    id: int
+    url: str
+    canonical_url: str | None
+    external_id: str | None
+    state: Literal["queued", "fetched", "embedded", "filed", "duplicate", "rejected", "dead"]
+    reason: str | None = Field(description="Why it was rejected or given up, as a short name.")
+    error: str | None = Field(description="The same as a sentence.")
+    attempts: int
+    generation: int
+    title: str
+    lead: str
+    text: str
+    outlet: str
+    authors: list[str]
+    lang: str | None
+    published: datetime | None
+    modified: datetime | None
+    image_url: str | None
+    sources: dict[str, str] = Field(description="Where each field was read from.")
+    feed_id: int | None
+    seen: datetime
+    fetched: datetime | None
+    embedded: datetime | None
+    filed: datetime | None
+    original_id: int | None
+    storyline: int | None
+    why: Why | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], membership: Mapping[str, Any] | None) -> Self:
+        made = {"url", "canonical_url", "error", "storyline", "why"}
+        taken = {name: row[name] for name in cls.model_fields if name not in made}
+        canonical = row["canonical_url"]
+        where = membership["storyline_id"] if membership else None
+        return cls(
+            **taken,
+            url=urls.without_credentials(row["url"]),
+            canonical_url=urls.without_credentials(canonical) if canonical else None,
+            error=urls.mask(row["error"]) if row["error"] else None,
+            storyline=where,
+            why=read(membership["why"], membership["storyline_id"]) if membership else None,
+        )
+
+
+class Declaration(BaseModel):
+    """A storyline that is given beforehand; coverage is filed under it when it belongs there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Line = Field(min_length=1, max_length=300)
+    text: Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_plain)] = Field(
+        min_length=1, max_length=20_000, description="What the story is about, in a few sentences."
+    )
+    lang: Lang | None = None
+
+
+class Command(BaseModel):
+    """Something that was asked of the clusterer, which applies commands in turn."""
+
+    command: int
+    state: Literal["pending", "applied", "refused"]
+    result: Any = Field(default=None, description="What came of it, once applied.")
+    error: str | None = Field(default=None, description="Why it was refused.")
+
+
+class FeedView(BaseModel):
+    """A feed. Credentials in its URL are shown as `***`."""
+
+    id: int
+    url: str
+    title: str
+    tags: list[str]
+    state: Literal["active", "paused", "gone"]
+    interval: float = Field(description="Seconds between polls at present.")
+    failures: int = Field(description="Polls in a row that failed.")
+    error: str = Field(description="Why the last poll failed; empty when it did not.")
+    due: datetime | None
+    due_reason: str
+    first_polled: datetime | None
+    last_polled: datetime | None
+    last_success: datetime | None
+    last_new: datetime | None
+    created: datetime | None
+
+    @classmethod
+    def of(cls, feed: Feed) -> Self:
+        shown = {name: getattr(feed, name) for name in cls.model_fields if name not in {"url", "tags", "error"}}
+        return cls(**shown, url=urls.mask(feed.url), tags=list(feed.tags), error=urls.mask(feed.error))
+
+
+class Feeds(BaseModel):
+    feeds: list[FeedView]
+
+
+class NewFeed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    url: Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_http_url)]
+    title: Line = Field(default="", max_length=300)
+    tags: list[Tag] = Field(default=[], max_length=50)
+
+
+class FeedChange(BaseModel):
+    """What to change; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: Literal["active", "paused"] | None = Field(
+        default=None, description="`paused` stops polling, `active` resumes it."
+    )
+    tags: list[Tag] | None = Field(default=None, max_length=50)
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if self.state is None and self.tags is None:
+            raise ValueError("name at least one of state and tags")
+        return self
+
+
+class Stage(BaseModel):
+    """Articles in one state. The age says more than the count: it is that of the one that waits longest."""
+
+    state: str
+    count: int
+    oldest: datetime | None = Field(
+        default=None, description="Since when the first of them waits; null for final states."
+    )
+    oldest_seconds: float | None = None
+
+
+class Jobs(BaseModel):
+    """Jobs that wait in Redis."""
+
+    fetch: int
+    embed: int
+
+
+class Queues(BaseModel):
+    articles: list[Stage]
+    jobs: Jobs | None = Field(description="Null when Redis does not answer.")
+    unpublished_events: int
+
+
+class DeadArticle(BaseModel):
+    """An article that was given up, and why."""
+
+    id: int
+    url: str
+    title: str
+    reason: str | None
+    error: str | None
+    attempts: int
+    seen: datetime
+    since: datetime
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Self:
+        error = urls.mask(row["error"]) if row["error"] else None
+        return cls(**{**row, "url": urls.without_credentials(row["url"]), "error": error})
+
+
+class DeadArticles(BaseModel):
+    count: int
+    dead: list[DeadArticle]
+
+
+class Retried(BaseModel):
+    id: int
+    state: Literal["queued"] = "queued"
+
+
+class EventView(BaseModel):
+    position: int = Field(description="Its place in the log, without gaps; the id in the Redis stream is `POSITION-0`.")
+    id: str
+    type: str
+    subject: str
+    sequence: int = Field(description="Counts up by one for each subject.")
+    time: datetime
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        return cls.model_validate({name: getattr(event, name) for name in cls.model_fields})
+
+
+class Events(BaseModel):
+    events: list[EventView]
+    last: int = Field(description="Give it as `after` to read on: the position of the last event here.")
+
+
+class Check(BaseModel):
+    ok: bool
+    detail: str
+
+
+class Readiness(BaseModel):
+    ready: bool
+    ledger: Check
+    redis: Check
+
+
+class Alive(BaseModel):
+    alive: Literal[True] = True
