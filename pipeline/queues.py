@@ -51,7 +51,6 @@ def connect(url: str) -> redis.Redis:
         client = redis.Redis.from_url(
             url,
             socket_connect_timeout=5,
-            socket_keepalive=True,
             health_check_interval=30,
             retry=ClientRetry(ExponentialBackoff(cap=1.0, base=0.05), 3),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
 from pipeline.errors import SluglineError
@@ -18,7 +20,8 @@ from workers.process import PARENT
 log = logs.get("supervisor")
 BACKOFF_FIRST, BACKOFF_MOST = 0.5, 30.0  # seconds before a restart; doubled each time
 STABLE_SECONDS = 60.0  # a child that ran for so long starts afresh with the first backoff
-GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL; RQ workers finish their batch in it
+GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL; RQ workers finish their batch in it, systemd and people wait 15
+LAST_GRACE_SECONDS = 1.0  # for those whose turn comes when the grace is spent
 PYTHON = (sys.executable, "-m")
 
 
@@ -91,15 +94,17 @@ class Children:
 
     def end(self) -> None:
         """End all children, the last rank first; what does not end in its grace is killed, its group with it."""
+        deadline = time.monotonic() + GRACE_SECONDS
         for rank in sorted({child.rank for child in self.members}, reverse=True):
             batch = [child for child in self.members if child.rank == rank and child.process is not None]
             for child in batch:
                 _signal(child, signal.SIGTERM)
-            deadline = time.monotonic() + GRACE_SECONDS
             for child in batch:
-                _wait(child, max(0.0, deadline - time.monotonic()))
+                _wait(child, max(LAST_GRACE_SECONDS, deadline - time.monotonic()))
             for child in batch:
                 _kill_group(child)
+        if self.members:
+            _kill_strays()
         self.members.clear()
 
 
@@ -120,9 +125,21 @@ def _wait(child: Child, seconds: float) -> None:
 
 
 def _kill_group(child: Child) -> None:
-    """Whatever is left of the child's session: a work-horse, a parser."""
+    """Whatever is left in the child's process group, a parser perhaps."""
     if child.process is not None:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            return
+
+
+def _kill_strays() -> None:
+    """Descendants that outlived the child they belonged to: RQ puts each work-horse into a group of its own, and one
+    whose worker was killed works on alone. They are known by the environment that they inherited (Linux)."""
+    mark = f"{PARENT}={os.getpid()}".encode()
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            stray = mark in entry.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if stray:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(int(entry.parent.name), signal.SIGKILL)

@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from datetime import UTC, datetime
 
 PARENT = "SLUGLINE_PARENT_PID"  # set by the supervisor for its children
@@ -54,22 +53,12 @@ class Stop:
 
 
 def follow_parent(sent: signal.Signals = signal.SIGTERM) -> None:
-    """Have the kernel signal this process when its parent dies, however that happens (Linux; survives exec)."""
-    if sys.platform != "linux":
-        return
+    """Have the kernel signal a supervisor's child when the supervisor dies, however that happens (Linux; survives
+    exec). Elsewhere `Stop` notices, as far as the process looks at it."""
     parent = os.environ.get(PARENT)
+    if not parent or sys.platform != "linux":
+        return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(sent), 0, 0, 0)
-    if parent and str(os.getppid()) != parent:  # it died before the request was made
+    if str(os.getppid()) != parent:  # it died before the request was made
         os._exit(1)
 
-
-def ends_within(pid: int, seconds: float) -> bool:
-    """Wait until a process that is not necessarily a child has gone."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.05)
-    return False

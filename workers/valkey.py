@@ -16,6 +16,7 @@ from pipeline.settings import Settings
 START_SECONDS = 30.0  # a large append-only file is read before the first answer
 ENGINE = "valkey 9"  # data of this engine does not load in older ones
 MARK = "ENGINE"
+LOG = "valkey.log"
 
 
 def command(settings: Settings) -> list[str]:
@@ -40,7 +41,8 @@ def command(settings: Settings) -> list[str]:
     return [
         *(binary, "--port", "0", "--unixsocket", str(settings.run_dir / "valkey.sock"), "--unixsocketperm", "700"),
         *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
-        *("--maxmemory-policy", "noeviction", "--daemonize", "no", "--loglevel", "warning"),
+        *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
+        *("--loglevel", "notice", "--logfile", str(folder / LOG)),
     ]
 
 
@@ -50,9 +52,8 @@ def wait_ready(settings: Settings, server: subprocess.Popen[bytes]) -> None:
     client = redis.Redis(unix_socket_path=str(settings.run_dir / "valkey.sock"))
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise RedisError(
-                f"the bundled Valkey ended with code {server.returncode}; see its lines above or in the log"
-            )
+            log = settings.data_dir / "valkey" / LOG
+            raise RedisError(f"the bundled Valkey ended with code {server.returncode}; {log} says why")
         try:
             if client.ping():
                 client.close()

@@ -55,9 +55,12 @@ class Moment:
 
 
 def parse(value: object) -> Moment | None:
-    """Read a date as found in metadata: ISO 8601 and its near misses, Unix seconds or milliseconds, and dates
-    with the month as a word (RFC 2822 among them) in English or one of six other languages. A time without a zone is taken for UTC. Purely numeric dates in another order than
-    year-month-day are refused, for nobody knows which is the month."""
+    """Read a date as found in metadata.
+
+    Understood are ISO 8601 and its near misses, Unix seconds or milliseconds, and dates with the month as a word (RFC
+    2822 among them) in English or one of six other languages. A time without a zone is taken for UTC. Purely numeric
+    dates in another order than year-month-day are refused, for nobody knows which is the month.
+    """
     text = " ".join(str(value).partition("[")[0].split()) if isinstance(value, str | int | float) else ""
     if not 8 <= len(text) <= 80:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -32,6 +33,8 @@ _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _PRIVATE_HEADERS = ("authorization", "cookie")
 # Seconds an idle connection is kept: long enough for the next article of a batch, short enough to be no burden.
 _KEEPALIVE_SECONDS = 15.0
+# Links of an exception's chain that are looked at; real ones have four.
+_CHAIN = 8
 
 Admit = Callable[[str], Awaitable[None]]
 
@@ -61,7 +64,8 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl_context,
             max_connections=connections,
-            max_keepalive_connections=max(1, connections // 2),
+            # Not less: httpcore 1.0 closes an idle connection when all of them, busy ones included, exceed this.
+            max_keepalive_connections=connections,
             keepalive_expiry=_KEEPALIVE_SECONDS,
             network_backend=GuardedBackend(guard, self._resolver),
         )
@@ -230,7 +234,7 @@ class Client:
         except httpcore.TimeoutException as error:
             raise FetchError(f"{shown} did not accept the connection in time", reason="timeout") from error
         except httpcore.ConnectError as error:
-            if isinstance(error.__cause__, ssl.SSLError):
+            if any(isinstance(one, ssl.SSLError) for one in _chain(error)):
                 raise FetchError(f"{shown} has no valid TLS: {_words(error)}", reason="tls") from error
             raise FetchError(f"{shown} cannot be reached: {_words(error)}", reason="connect") from error
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
@@ -313,13 +317,18 @@ def _refuse_unsolicited(answer: httpx.Response, request: httpx.Request) -> None:
         )
 
 
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and what it came from, outermost first. httpcore's pool raises `from None`: the context still knows."""
+    chain = [error]
+    while len(chain) < _CHAIN and (inner := chain[-1].__cause__ or chain[-1].__context__) is not None:
+        chain.append(inner)
+    return chain
+
+
 def _words(error: BaseException) -> str:
     """The innermost reason: httpcore and anyio wrap "Connection refused" into sentences of their own."""
-    words = ""
-    cause: BaseException | None = error
-    for _ in range(8):
-        if cause is None:
-            break
-        words = (cause.strerror if isinstance(cause, OSError) else None) or str(cause) or words or type(cause).__name__
-        cause = cause.__cause__
+    words = type(error).__name__
+    for one in _chain(error):
+        number = one.errno if isinstance(one, OSError) and not isinstance(one, ssl.SSLError) else None
+        words = (os.strerror(number) if number else str(one)) or words
     return words

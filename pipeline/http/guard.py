@@ -14,10 +14,12 @@ import ipaddress
 import itertools
 import queue
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Any
 
 import httpcore
 
@@ -201,7 +203,8 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             remaining = _DIAL_SECONDS if timeout is None else timeout - (time.monotonic() - started)
             share = remaining if left == 1 else min(_DIAL_SECONDS, remaining / left)
             try:
-                return await self._dialler.connect_tcp(address, port, max(share, 0.01), local_address, socket_options)
+                stream = await self._dialler.connect_tcp(address, port, max(share, 0.01), local_address, socket_options)
+                return _Stream(stream)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if left == 1:
                     raise
@@ -219,6 +222,34 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Wait between httpcore's own retries (of which there are none here)."""
         await asyncio.sleep(seconds)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A stream that is closed when its TLS handshake is cancelled; httpcore 1.0 closes it only on errors, so each
+    deadline that ran out there would leave a socket open for good."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self.read = stream.read  # type: ignore[method-assign]  # the busy two, without a step in between
+        self.write = stream.write  # type: ignore[method-assign]
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 def _lookup(host: str, port: int) -> list[str]:

@@ -53,7 +53,8 @@ def _clear_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise LedgerError(f"the ledger {shown(engine)} cannot be used: {_first_line(error)}") from error
+        away = "" if engine.dialect.name == "sqlite" else "; start PostgreSQL or correct SLUGLINE_DATABASE_URL"
+        raise LedgerError(f"the ledger {shown(engine)} cannot be used: {_first_line(error)}{away}") from error
 
 
 def _first_line(error: DBAPIError) -> str:

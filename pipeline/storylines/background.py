@@ -18,6 +18,7 @@ from pipeline.storylines.evidence import EMPTY, TERM_SPACE, SparseVec
 
 _HALVE_AT = 200_000  # articles; from then on old usage fades, and the counts stay exact in float32
 _PRIOR_MIDDLE, _PRIOR_SPREAD = 0.05, 0.12  # cosines of unrelated English articles under MiniLM
+_LOWER = 0.16  # share of a normal distribution that lies more than one standard deviation below its middle
 
 
 class TermFrequencies:
@@ -63,7 +64,7 @@ class TermFrequencies:
 
 @dataclass(frozen=True, slots=True)
 class Ordinary:
-    """How near an article is to unrelated ones: the middle and the spread of its cosines."""
+    """How near an article is to unrelated ones: the middle of its cosines, and how far they scatter below it."""
 
     middle: float
     spread: float
@@ -84,15 +85,19 @@ class RecentVectors:
         self._rings[key].add(vector)
 
     def measure(self, vector: Vector, lang: str) -> Ordinary:
-        """Median and standard deviation of the article's cosines to the recent ones, blended with a prior."""
+        """Middle and spread of the article's cosines to the recent ones, blended with a prior.
+
+        The spread is taken below the median: above it lie the articles of the same story, and the more of those there
+        are, the less near they would seem.
+        """
         ring = self._rings.get(self._key(lang))
         if ring is None or not ring.count:
             return Ordinary(_PRIOR_MIDDLE, _PRIOR_SPREAD)
         cosines = ring.vectors @ vector
         trust = 1.0 if ring.full else ring.count / (ring.count + self._prior)
+        middle, low = float(np.median(cosines)), float(np.quantile(cosines, _LOWER))
         return Ordinary(
-            trust * float(np.median(cosines)) + (1 - trust) * _PRIOR_MIDDLE,
-            trust * float(cosines.std()) + (1 - trust) * _PRIOR_SPREAD,
+            trust * middle + (1 - trust) * _PRIOR_MIDDLE, trust * (middle - low) + (1 - trust) * _PRIOR_SPREAD
         )
 
     def _key(self, lang: str) -> str:

@@ -85,15 +85,17 @@ class CopyIndex:
     def find(self, article: int, url: str, mark: bytes, written: float | None) -> tuple[Original, float] | None:
         """The original of which this text is a copy, with the similarity; None for an original.
 
-        The same URL is the same article in another version, not a reprint.
+        The same URL is the same article in another version, not a reprint; and what is an original stays one.
         """
+        if article in self._originals:
+            return None
         hits: Counter[int] = Counter()
         for band in _bands(mark):
             hits.update(self._bands.get(band, ())[-_MOST_COMPARED:])
         best: tuple[Original, float] | None = None
         for candidate, _ in hits.most_common(_MOST_COMPARED):
             original = self._originals[candidate]
-            if original.article == article or (url and url == original.url) or not self._near(original, written):
+            if (url and url == original.url) or not self._near(original, written):
                 continue
             share = similarity(original.mark, mark)
             if share >= self._least and (best is None or (-share, candidate) < (-best[1], best[0].article)):

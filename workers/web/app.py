@@ -30,10 +30,9 @@ from workers import logs
 from workers.process import now as utc_now
 from workers.web import api, pages
 from workers.web.context import Context
-from workers.web.guard import Guard
+from workers.web.guard import BODY_BYTES, Guard
 
 log = logs.get("web")
-BODY_BYTES = 1_000_000  # the longest request that makes sense, a declared storyline, has some 20,000 characters
 REDIS_SECONDS = 2.0  # a page or probe does not wait longer for Redis
 STOP_SECONDS = 5  # what is being answered may take so long after SIGTERM
 JSON_PATHS = ("/api/", "/healthz", "/readyz", "/openapi.json")
@@ -68,7 +67,7 @@ def create_app(
         docs_url=None,  # both viewers load their scripts from another host
         redoc_url=None,
         generate_unique_id_function=_operation_id,
-        max_body_size=BODY_BYTES,
+        max_body_size=BODY_BYTES,  # also of bodies that do not announce their length
     )
     app.state.context = Context(settings=settings, ledger=ledger, redis=redis, clock=clock)
     app.add_middleware(Guard, token=settings.api_token, local_only=local_only and not settings.api_token)
@@ -214,7 +213,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     taken = bind(settings, host, port)
     try:
         address, bound = taken.getsockname()[:2]
-        ledger = open_ledger(settings.ledger_url, upgrade=True)
+        ledger = open_ledger(settings.ledger_url)
         try:
             client = _redis(settings)
             app = create_app(settings, ledger, client, local_only=is_loopback(address))

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OPEN_PATH = "/healthz"  # says no more than "alive", and probes come without credentials and under any host name
+BODY_BYTES = 1_000_000  # the longest request that makes sense, a declared storyline, has some 20,000 characters
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 SECURITY_HEADERS: Mapping[str, str] = {
@@ -78,6 +79,8 @@ class Guard:
             return _answer(api, 401, how + ".", {"WWW-Authenticate": scheme})
         if method not in SAFE_METHODS and is_cross_site(headers):
             return _answer(api, 403, "Changes are not taken from pages of other sites.")
+        if headers.get("content-length", "").rjust(12, "0") > f"{BODY_BYTES:012}":
+            return _answer(api, 413, f"The body is longer than {BODY_BYTES:,} bytes.")
         return None
 
     def _admitted(self, method: str, authorization: str) -> bool:

@@ -155,7 +155,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("exact", "ago", "number", "counted", "outlets", "link", "host", "language")
+    names = ("exact", "ago", "number", "decimal", "counted", "outlets", "link", "host", "language")
     made.filters.update({name: getattr(show, name) for name in names})
     made.globals.update(style=_static("slugline.css"), icon=_static("icon.svg"))
     return made

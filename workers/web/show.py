@@ -57,6 +57,11 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
+def decimal(value: float, sign: str = "") -> str:
+    """Two decimals, with a real minus sign; `sign` is `+` where positive numbers show theirs."""
+    return f"{value:{sign}.2f}".replace("-", "−")
+
+
 def counted(value: int, one: str, many: str = "") -> str:
     """`1 article`, `1,204 articles`."""
     return f"{value:,} {one if value == 1 else many or one + 's'}"

@@ -1,0 +1,97 @@
+"""The demo as a stranger sees it: every article ends in a final state, and under the storyline it belongs to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.ledger import Ledger, open_ledger, storylines
+from pipeline.storylines.scores import bcubed
+from tests.e2e.running import Up, gone_within, up
+from workers.demo.world import labels, load
+from workers.seeds import seeds_dir
+
+PLAY_SECONDS = "15"
+
+
+def filed(ledger: Ledger) -> tuple[dict[str, str], dict[str, int]]:
+    """Label and storyline of every demo article that was filed, by URL."""
+    with ledger.read() as tx:
+        found = storylines.assignments(tx)
+    port = int(next(iter(found)).split("/")[2].rpartition(":")[2])
+    return labels(load(seeds_dir() / "demo"), port), found
+
+
+def check(run: Up, ledger: Ledger) -> None:
+    """What must hold of every complete run of the demo."""
+    summary = run.summary()
+    world = load(seeds_dir() / "demo")
+    originals = [one for one in world.articles if not one.copy_of]
+    reprints = [one for one in world.articles if one.copy_of]
+    ended = summary["articles"]
+    assert ended["dead"] == 0
+    assert ended["filed"] + ended["duplicate"] == len(world.articles)
+    assert ended["filed"] >= len(originals)
+    assert ended["duplicate"] >= 0.9 * len(reprints)
+    gold, found = filed(ledger)
+    assert set(gold) == set(found), "every article of the wire is filed, nothing else is"
+    keys = sorted(gold)
+    score = bcubed([gold[key] for key in keys], [found[key] for key in keys])
+    assert score.f1 >= 0.90, score
+    with ledger.read() as tx:
+        declared = [row["id"] for row in storylines.declared(tx)]
+    call = {key for key in keys if gold[key] == "maduro-call"}
+    under = {key for key in keys if found[key] in declared}
+    assert len(call & under) >= 0.8 * len(call), "the declared storyline holds the coverage of the call"
+    assert not {key for key in under if gold[key] == "kestria-call"}, "and nothing of the other phone call"
+    assert summary["events"] == len(found) + len(declared)
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_runs_to_its_end_on_embedded_defaults(tmp_path: Path) -> None:
+    with up(tmp_path, "--demo", "--demo-seconds", PLAY_SECONDS, "--until-idle", "--json") as run:
+        assert run.wait() == 0, run.errors()[-3000:]
+        assert gone_within(run, 15.0), run.left_behind()
+        check(run, open_ledger(f"sqlite:///{run.data}/slugline.db"))
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_runs_on_postgresql_and_an_outside_redis(tmp_path: Path, postgres_url: str, valkey: str) -> None:
+    env = {"SLUGLINE_DATABASE_URL": postgres_url, "SLUGLINE_REDIS_URL": valkey}
+    with up(tmp_path, "--demo", "--demo-seconds", PLAY_SECONDS, "--until-idle", "--json", env=env) as run:
+        assert run.wait() == 0, run.errors()[-3000:]
+        ledger = open_ledger(postgres_url)
+        check(run, ledger)
+        ledger.close()
+
+
+@pytest.mark.timeout(400)
+def test_each_child_killed_once_costs_nothing_but_time(tmp_path: Path) -> None:
+    with up(tmp_path, "--demo", "--demo-seconds", "40", "--until-idle", "--json") as run:
+        victims = [
+            "worker fetch",
+            "poller",
+            "clusterer",
+            "relay",
+            "janitor",
+            "web",
+            "demo wire",
+            "worker embed",
+            "valkey",
+        ]
+        killed: list[str] = []
+        deadline = time.monotonic() + 120
+        while len(killed) < len(victims) and run.process.poll() is None and time.monotonic() < deadline:
+            time.sleep(3)  # the pace of the disaster, not a measurement
+            victim = next((name for name in victims if name not in killed and name in run.children()), None)
+            if victim is not None:
+                os.kill(run.children()[victim], signal.SIGKILL)
+                killed.append(victim)
+        assert sorted(killed) == sorted(victims)
+        assert run.wait() == 0, run.errors()[-3000:]
+        check(run, open_ledger(f"sqlite:///{run.data}/slugline.db"))
+        assert gone_within(run, 15.0), run.left_behind()

@@ -1,0 +1,98 @@
+"""Which addresses may be dialled, and that the one checked is the one dialled."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from pipeline.errors import ForbiddenAddressError
+from pipeline.http.guard import Guard, GuardedBackend, Resolver
+
+REFUSED = """
+0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.254 127.0.0.1 127.255.255.254 169.254.169.254
+172.16.0.1 172.31.255.254 192.0.0.1 192.0.0.170 192.0.2.1 192.88.99.1 192.168.0.1 198.18.0.1 198.19.255.254 198.51.100.7
+203.0.113.9 224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255
+:: ::1 ::2 ::7f00:1 ::10.0.0.1 ::8.8.8.8 ::ffff:127.0.0.1 ::ffff:10.0.0.1 ::ffff:8.8.8.8
+64:ff9b::7f00:1 64:ff9b::10.0.0.1 64:ff9b::8.8.8.8 64:ff9b:1::1 100::1 2001::1 2001:0:4136:e378:8000:63bf:3fff:fdd2
+2001:2::1 2001:10::1 2001:20::1 2001:db8::1 2002:7f00:1::1 2002:a00:1::1 2002:808:808::1 3fff::1 5f00::1
+fc00::1 fd12:3456::1 fe80::1 fe80::1%eth0 febf::1 fec0::1 feff::1 ff02::1 ff0e::1 4000::1 8000::1
+""".split()
+
+ALLOWED = """
+1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.1 100.63.255.255 100.128.0.1 172.15.255.255 172.32.0.1 192.0.1.1 192.167.1.1
+192.169.0.1 198.17.255.255 198.20.0.1 223.255.255.254 2001:4860:4860::8888 2606:4700::1111 2a00:1450:4001::1
+""".split()
+
+
+@pytest.mark.parametrize("address", REFUSED)
+def test_refused(address: str) -> None:
+    assert Guard().refusal(address)
+
+
+@pytest.mark.parametrize("address", ALLOWED)
+def test_allowed(address: str) -> None:
+    assert not Guard().refusal(address)
+
+
+def test_networks_are_exempt_one_by_one() -> None:
+    guard = Guard(["127.0.0.0/8", "fd00::/8"])
+    assert not guard.refusal("127.9.9.9")
+    assert not guard.refusal("fd12::1")
+    assert guard.refusal("10.0.0.1")
+    assert guard.refusal("::1")
+    assert guard.refusal("::ffff:127.0.0.1")
+
+
+class Answers(Resolver):
+    """A resolver that says what it is told to: what a hostile name server does."""
+
+    def __init__(self, *addresses: str) -> None:
+        super().__init__()
+        self.addresses = list(addresses)
+
+    async def resolve(self, host: str, port: int) -> list[str]:
+        return self.addresses
+
+
+def test_a_name_that_leads_inside_is_refused() -> None:
+    backend = GuardedBackend(Guard(), Answers("10.0.0.5", "::1"))
+    with pytest.raises(ForbiddenAddressError, match=r"evil\.example is at 10\.0\.0\.5 \(private\)"):
+        asyncio.run(backend.connect_tcp("evil.example", 80))
+
+
+def test_only_the_addresses_that_passed_are_dialled() -> None:
+    dialled: list[str] = []
+
+    async def main() -> None:
+        async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            dialled.append(writer.get_extra_info("sockname")[0])
+            writer.close()
+
+        server = await asyncio.start_server(accept, ["127.0.0.1", "127.0.0.2"], 0)
+        port = server.sockets[0].getsockname()[1]
+        backend = GuardedBackend(Guard(["127.0.0.2/32"]), Answers("127.0.0.1", "10.1.1.1", "127.0.0.2"))
+        second = next(sock for sock in server.sockets if sock.getsockname()[0] == "127.0.0.2").getsockname()[1]
+        stream = await backend.connect_tcp("mixed.example", second, timeout=5)
+        await stream.aclose()
+        server.close()
+        assert port
+
+    asyncio.run(main())
+    assert dialled in ([], ["127.0.0.2"])
+
+
+def test_a_socket_file_is_no_address() -> None:
+    with pytest.raises(ForbiddenAddressError):
+        asyncio.run(GuardedBackend(Guard(), Resolver()).connect_unix_socket("/run/x.sock"))
+
+
+def test_threads_of_the_resolver_end() -> None:
+    resolver = Resolver(threads=2)
+
+    async def main() -> None:
+        found = await asyncio.gather(*(resolver.resolve("127.0.0.1", 80) for _ in range(10)))
+        assert found == [["127.0.0.1"]] * 10
+
+    asyncio.run(main())
+    resolver.close()

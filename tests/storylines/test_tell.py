@@ -1,0 +1,63 @@
+"""The headline of a storyline, and titles without what outlets hang on them."""
+
+import pytest
+
+from pipeline.storylines.tell import headline
+from pipeline.storylines.titles import strip_outlet
+from tests.storylines.wire import article
+
+
+@pytest.mark.parametrize(
+    ("title", "outlet", "url", "expected"),
+    [
+        ("Maduro confirms call - Reuters", "", "", "Maduro confirms call"),
+        ("Maduro confirms call | BBC News", "", "", "Maduro confirms call"),
+        ("Maduro confirms call | World | The Alder Gazette", "", "", "Maduro confirms call"),
+        ("Maduro confirms call – Alder Gazette", "The Alder Gazette", "", "Maduro confirms call"),
+        (
+            "Maduro confirms call - aldergazette.example",
+            "",
+            "https://www.aldergazette.example/a",
+            "Maduro confirms call",
+        ),
+        (
+            "Trump and Maduro - the call",
+            "Alder Gazette",
+            "https://aldergazette.example/a",
+            "Trump and Maduro - the call",
+        ),
+        ("UPDATE 2-Maduro confirms call", "", "", "Maduro confirms call"),
+        ("Reuters", "Reuters", "", "Reuters"),
+        ("| BBC News", "", "", "BBC News"),
+        ("  Two \n lines ", "", "", "Two lines"),
+        ("", "", "", ""),
+    ],
+)
+def test_strip_outlet(title: str, outlet: str, url: str, expected: str) -> None:
+    assert strip_outlet(title, outlet=outlet, url=url) == expected
+
+
+def test_the_most_central_title_is_the_headline_and_stays() -> None:
+    pages = [
+        article(1, "Port in chaos"),
+        article(2, "Freighter blocks harbour of Port Alder - Alder Gazette", outlet="Alder Gazette"),
+        article(3, "Harbour of Port Alder blocked by freighter"),
+        article(4, "Freighter Maribel still blocks Port Alder harbour"),
+        article(5, "What we know so far"),
+    ]
+    first = headline(pages)
+    assert first in {"Freighter blocks harbour of Port Alder", "Freighter Maribel still blocks Port Alder harbour"}
+    # One more article that is a little more central does not change what people already read.
+    assert headline([*pages, article(6, "Port Alder harbour: freighter blocks channel")], current=first) == first
+
+
+def test_a_story_that_moved_on_gets_a_new_headline() -> None:
+    pages = [article(1, "Freighter blocks harbour of Port Alder")]
+    first = headline(pages)
+    pages += [article(2 + i, f"Port Alder open again after freighter is freed, day {i}") for i in range(25)]
+    assert headline(pages, current=first) != first
+
+
+def test_no_title_keeps_what_stands() -> None:
+    assert headline([]) == ""
+    assert headline([article(1, "")], current="Declared title") == "Declared title"
