@@ -51,6 +51,7 @@ def connect(url: str) -> redis.Redis:
         client = redis.Redis.from_url(
             url,
             socket_connect_timeout=5,
+            socket_timeout=30,  # more than RQ's workers wait for a job in one request
             health_check_interval=30,
             retry=ClientRetry(ExponentialBackoff(cap=1.0, base=0.05), 3),
         )
@@ -99,9 +100,24 @@ def depth(client: redis.Redis, name: str) -> int:
 
 
 def alive(client: redis.Redis, job_ids: Sequence[str]) -> set[str]:
-    """Which of these jobs still wait or run in Redis; finished, failed and lost ones are not among them."""
+    """Which of these jobs still wait or run in Redis; finished, failed and lost ones are not among them.
+
+    That a job calls itself queued is not enough: it must lie in a queue, or a job that a worker lost would be waited
+    for without end.
+    """
+    if not job_ids:
+        return set()
     try:
-        jobs = Job.fetch_many(list(job_ids), connection=client, serializer=JSONSerializer)
-        return {job.id for job in jobs if job is not None and not (job.is_finished or job.is_failed or job.is_canceled)}
+        with client.pipeline() as pipe:
+            for line in (queue(client, FETCH), queue(client, EMBED)):
+                pipe.lrange(line.key, 0, -1)
+                pipe.lrange(line.intermediate_queue_key, 0, -1)
+            for job_id in job_ids:
+                pipe.hget(Job.key_for(job_id), "status")
+            answers = pipe.execute()
     except ClientError as error:
         raise RedisError(f"Redis does not answer ({error})") from error
+    lines, statuses = answers[: -len(job_ids)], answers[-len(job_ids) :]
+    waiting = {job_id.decode() for line in lines for job_id in line}
+    running = {job_id for job_id, status in zip(job_ids, statuses, strict=True) if status == b"started"}
+    return waiting.intersection(job_ids) | running

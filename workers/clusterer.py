@@ -1,21 +1,25 @@
 """The clusterer: takes embedded articles in order, files each under a storyline, records choice and event at once.
 
 One is active, others stand by. Its state is rebuilt from the ledger, so it may die at any moment: what its last
-transaction did not commit is simply filed again by whoever is next.
+transaction did not commit is simply filed again by whoever is next. Nothing that a single article or command brings
+along may stop the wire: an article that cannot be filed is parked as dead, a command that fails is refused.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
-from pipeline.errors import FencedError, InputError, SluglineError
+from pipeline.errors import FencedError, InputError, LedgerError, SluglineError
 from pipeline.ledger import Ledger, commands, roles, storylines
 from pipeline.records import Article
-from pipeline.storylines.filing import Filing, FilingOptions
+from pipeline.storylines.filing import Decision, Filing, FilingOptions
 from workers import logs
 from workers.process import Stop, now, owner
 from workers.telling import Telling
@@ -23,10 +27,14 @@ from workers.telling import Telling
 log = logs.get("clusterer")
 ROLE = "clusterer"
 IDLE_SECONDS = 0.25  # between looks when nothing waits
+STAND_BY_SECONDS = 1.0  # between a stand-by's looks at the role
+TROUBLE_SECONDS = 2.0  # before the next try after the ledger or an article made trouble
 COMMANDS_AT_ONCE = 50
 FORGET_EVERY = 2000  # articles filed between two clean-ups of memory
-VECTOR_PATIENCE_SECONDS = 60.0  # filing waits this long for the vector of a storyline that was just declared
+VECTOR_PATIENCE = timedelta(seconds=60)  # filing waits this long for the vector of a storyline that was just declared
 LATENCIES_KEPT = 100_000
+UNFILABLE = "unfilable"  # the reason under which articles that cannot be filed are parked
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Clusterer:
@@ -49,13 +57,15 @@ class Clusterer:
         self._leader_seconds = leader_seconds
         self._owner = owner()
         self._token: int | None = None
-        self._renew_at = 0.0
+        self._look_at = NEVER  # when the role is to be taken or renewed
         self._filing = Filing(options)
         self._telling = Telling()
         self._position = 0
-        self._waiting: dict[int, float] = {}  # declared storylines without a vector: until when to wait for it
+        self._waiting: dict[int, datetime] = {}  # declared storylines without a vector: until when to wait for it
         self._declared: dict[int, str | None] = {}  # declared storylines known to the filing, by vector version
         self._since_clean_up = 0
+        self._at_work: int | None = None  # the article that is being filed
+        self._suspect: int | None = None  # the article at which the last batch failed
         self.latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         """Seconds from taking up an article to the decision being in memory, ledger statements included."""
 
@@ -64,58 +74,82 @@ class Clusterer:
         return self._token is not None
 
     def run(self, stop: Stop) -> None:
-        """File until asked to stop, then hand the role over at once."""
+        """File until asked to stop, then hand the role over at once. The ledger being away is waited out."""
         try:
             while not stop.is_set():
-                if not self.step(now()):
-                    stop.wait(IDLE_SECONDS)
+                try:
+                    if not self.step(now()):
+                        stop.wait(IDLE_SECONDS)
+                except LedgerError as error:
+                    log.warning("waiting for the ledger", error=str(error))
+                    stop.wait(TROUBLE_SECONDS)
         finally:
-            if self.active:
-                with self._ledger.write() as tx:
-                    roles.release(tx, ROLE, self._owner, now())
+            with contextlib.suppress(LedgerError), self._ledger.write() as tx:
+                roles.release(tx, ROLE, self._owner, now())
 
     def step(self, moment: datetime) -> int:
-        """Apply commands and file one batch. Returns how many of both were done; 0 while another one is active."""
-        if not self._lead(moment):
-            return 0
+        """Apply commands and file one batch. Returns how many of both were done; 0 while another one is active.
+
+        Raises LedgerError when the ledger is away. After any failure the state is rebuilt before the next batch, since
+        memory may be ahead of the ledger.
+        """
         try:
+            if not self._lead(moment):
+                return 0
             done = self._apply(moment)
             self._load_declared()
-            return done + (0 if self._must_wait() else self._file(moment))
+            return done + (0 if self._must_wait(moment) else self._file(moment))
         except FencedError as error:
             log.warning("no longer the active one", error=str(error))
-            self._token = None
+            self._step_back()
             return 0
         except BaseException:
-            self._token = None  # what is in memory may be ahead of the ledger: rebuild before the next batch
+            self._step_back()
             raise
 
+    def _step_back(self) -> None:
+        self._token, self._look_at = None, NEVER
+
     def _lead(self, moment: datetime) -> bool:
-        """Take or renew the role; on taking it, rebuild the state."""
-        if self._token is not None and time.monotonic() < self._renew_at:
-            return True
+        """Take or renew the role when it is time to; on taking it, rebuild the state."""
+        if moment < self._look_at:
+            return self._token is not None
+        held, self._token = self._token, self._claim(moment)
+        if self._token is not None and self._token != held:
+            self._rebuild(moment)
+        return self._token is not None
+
+    def _claim(self, moment: datetime) -> int | None:
         with self._ledger.write() as tx:
             token = roles.take(tx, ROLE, self._owner, moment, self._leader_seconds)
-        self._renew_at = time.monotonic() + self._leader_seconds / 3
-        if token is not None and token != self._token:
-            self._rebuild(moment)
-            with self._ledger.write() as tx:  # a long rebuild may have outlasted the claim
-                token = roles.take(tx, ROLE, self._owner, now(), self._leader_seconds)
-        self._token = token
-        return token is not None
+        pause = STAND_BY_SECONDS if token is None else self._leader_seconds / 3
+        self._look_at = moment + timedelta(seconds=pause)
+        return token
 
     def _rebuild(self, moment: datetime) -> None:
-        began = time.perf_counter()
-        self._filing, self._telling, self._declared = Filing(self._options), Telling(), {}
+        """Remember what was filed. The claim is renewed on the way: a rebuild that outlasts it would have the stand-by
+        begin one of its own, and so for ever."""
+        began = time.monotonic()
+        self._filing, self._telling, self._declared, self._waiting = Filing(self._options), Telling(), {}, {}
         self._load_declared()
-        count = 0
+        count, last = 0, 0
         with self._ledger.read() as tx:
             self._position = storylines.last_position(tx)
             for filed in storylines.remembered(tx, self._version, moment - self._options.horizon):
-                self._remember(filed.article, filed.storyline, filed.copy_of)
-                count += 1
-        seconds = round(time.perf_counter() - began, 2)
+                self._recall(filed)
+                count, last = count + 1, filed.article.id
+                reached = moment + timedelta(seconds=time.monotonic() - began)
+                if reached >= self._look_at and self._claim(reached) != self._token:
+                    raise FencedError(f"another clusterer took over during the rebuild, at article {last}")
+        seconds = round(time.monotonic() - began, 2)
         log.info("state rebuilt", articles=count, storylines=len(self._filing), seconds=seconds)
+
+    def _recall(self, filed: storylines.Filed) -> None:
+        try:
+            self._remember(filed.article, filed.storyline, filed.copy_of)
+        except InputError as error:  # a vector of another dimension: what was filed must not keep us from starting
+            log.error("vector left out", article=filed.article.id, error=str(error))
+            self._remember(replace(filed.article, vector=None), filed.storyline, filed.copy_of)
 
     def _load_declared(self) -> None:
         """Tell the filing of declared storylines it does not know, and of vectors that have arrived."""
@@ -126,60 +160,107 @@ class Clusterer:
             if self._declared.get(row["id"], "") == version:
                 continue
             vector = storylines.unpack(row["vector"]) if version else None
-            self._filing.declare(row["id"], title=row["title"], text=row["text"], vector=vector, lang=row["lang"])
+            try:
+                self._filing.declare(row["id"], title=row["title"], text=row["text"], vector=vector, lang=row["lang"])
+            except InputError as error:  # a vector of another dimension: the words must do
+                log.error("vector of a declared storyline left out", storyline=row["id"], error=str(error))
+                self._filing.declare(row["id"], title=row["title"], text=row["text"], vector=None, lang=row["lang"])
             self._declared[row["id"]] = version
             if version is None:
-                self._waiting[row["id"]] = time.monotonic() + VECTOR_PATIENCE_SECONDS
+                self._waiting[row["id"]] = row["opened"] + VECTOR_PATIENCE
             else:
                 self._waiting.pop(row["id"], None)
 
-    def _must_wait(self) -> bool:
+    def _must_wait(self, moment: datetime) -> bool:
         """Whether a storyline was declared so recently that its vector is still being made."""
-        return any(until > time.monotonic() for until in self._waiting.values())
+        return any(until > moment for until in self._waiting.values())
 
     def _apply(self, moment: datetime) -> int:
         with self._ledger.read() as tx:
             pending = commands.pending(tx, COMMANDS_AT_ONCE)
         for command in pending:
-            with self._ledger.write() as tx:
-                self._guard(tx)
-                try:
+            try:
+                with self._ledger.write() as tx:
+                    self._guard(tx)
                     result = self._obey(tx, command, moment)
-                except InputError as error:
-                    commands.settle(tx, command.id, moment, error=str(error))
-                    log.warning("command refused", command=command.id, kind=command.kind, error=str(error))
-                else:
                     commands.settle(tx, command.id, moment, result=result)
-                    log.info("command applied", command=command.id, kind=command.kind, result=result)
+                log.info("command applied", command=command.id, kind=command.kind, result=result)
+            except LedgerError:
+                raise
+            except InputError as error:
+                self._refuse(command, str(error), moment)
+            except Exception as error:
+                log.exception("command failed", command=command.id, kind=command.kind)
+                self._refuse(command, f"it failed ({type(error).__name__}: {error})", moment)
         return len(pending)
+
+    def _refuse(self, command: commands.Command, error: str, moment: datetime) -> None:
+        """In a transaction of its own, so that nothing stays of a command that was half done."""
+        with self._ledger.write() as tx:
+            self._guard(tx)
+            commands.settle(tx, command.id, moment, error=error)
+        log.warning("command refused", command=command.id, kind=command.kind, error=error)
 
     def _obey(self, tx: Connection, command: commands.Command, moment: datetime) -> dict[str, int]:
         if command.kind != "declare":
             raise InputError(f"there is no command {command.kind!r}")
-        title, text = command.payload["title"], command.payload["text"]
+        title, text = _line(command.payload, "title"), _line(command.payload, "text")
+        if not title or not text:
+            raise InputError("a storyline is declared with a title and a text")
         if title in storylines.titles(tx):
             raise InputError(f"a storyline {title!r} has been declared already")
-        made = storylines.open_one(tx, moment, title=title, text=text, lang=command.payload.get("lang"), declared=True)
-        return {"storyline": made}
+        lang = _line(command.payload, "lang") or None
+        return {"storyline": storylines.open_one(tx, moment, title=title, text=text, lang=lang, declared=True)}
 
     def _file(self, moment: datetime) -> int:
-        with self._ledger.write() as tx:
-            self._guard(tx)
+        with self._ledger.read() as tx:  # an idle clusterer must not take the write lock four times a second
             batch = storylines.embedded(tx, self._version, self._batch)
-            for article in batch:
-                began = time.perf_counter()
-                self._file_one(tx, article, moment)
-                self.latencies.append(time.perf_counter() - began)
+        if not batch:
+            return 0
+        self._at_work = None
+        try:
+            with self._ledger.write() as tx:
+                self._guard(tx)
+                for article in batch:
+                    began = time.perf_counter()
+                    self._at_work = article.id
+                    self._file_one(tx, article, moment)
+                    self.latencies.append(time.perf_counter() - began)
+                self._at_work = None
+        except (LedgerError, MemoryError):
+            raise
+        except Exception as error:
+            if self._at_work is None:
+                raise
+            self._stumbled(self._at_work, error, moment)
+            return 1  # not idle: there is more to do at once
+        self._suspect = None
         self._since_clean_up += len(batch)
         if self._since_clean_up >= FORGET_EVERY:
             self._since_clean_up = 0
             self._filing.forget(moment - self._options.horizon)
-        if batch:
-            log.info("filed", articles=len(batch), storylines=len(self._filing))
+        log.info("filed", articles=len(batch), storylines=len(self._filing))
         return len(batch)
 
+    def _stumbled(self, article: int, error: Exception, moment: datetime) -> None:
+        """The batch was rolled back at this article: try once more from a rebuilt state, then do without it."""
+        log.exception("filing failed", article=article)
+        if self._suspect == article:
+            with self._ledger.write() as tx:
+                self._guard(tx)
+                self._park(tx, article, error, moment)
+        self._suspect = article
+        self._step_back()
+
+    def _park(self, tx: Connection, article: int, error: Exception, moment: datetime) -> None:
+        words = str(error) if isinstance(error, SluglineError) else f"{type(error).__name__}: {error}"
+        storylines.park(tx, article, UNFILABLE, words, moment)
+        log.error("article parked", article=article, reason=UNFILABLE, error=words)
+
     def _file_one(self, tx: Connection, article: Article, moment: datetime) -> None:
-        decision = self._filing.decide(article)
+        decision = self._decide(tx, article, moment)
+        if decision is None:
+            return
         storyline = decision.storyline
         if storyline is None:
             storyline = storylines.open_one(tx, moment)
@@ -198,6 +279,17 @@ class Clusterer:
             now=moment,
         )
 
+    def _decide(self, tx: Connection, article: Article, moment: datetime) -> Decision | None:
+        """Where the article belongs; None when it cannot be said and the article was parked. Deciding changes nothing
+        in memory, so the rest of the batch goes on."""
+        try:
+            return self._filing.decide(article)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one odd article must not stop the wire; it is parked with the reason
+            self._park(tx, article.id, error, moment)
+            return None
+
     def _remember(self, article: Article, storyline: int, copy_of: int | None) -> None:
         self._filing.file(article, storyline, copy_of=copy_of)
         self._telling.add(article, storyline, copy_of=copy_of)
@@ -206,3 +298,8 @@ class Clusterer:
         if self._token is None:
             raise SluglineError("the clusterer wrote without having the role")
         roles.guard(tx, ROLE, self._token)
+
+
+def _line(payload: Mapping[str, object], name: str) -> str:
+    value = payload.get(name)
+    return value.strip() if isinstance(value, str) else ""

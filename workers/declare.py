@@ -22,8 +22,11 @@ def read(path: Path) -> list[dict[str, str]]:
         raise InputError(f"{path} cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no TOML ({error})") from error
+    tables = content.get("storyline", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise InputError(f"{path}: each storyline is a table of its own, under the line [[storyline]]")
     found = []
-    for number, table in enumerate(content.get("storyline", []), start=1):
+    for number, table in enumerate(tables, start=1):
         title, text = str(table.get("title", "")).strip(), str(table.get("text", "")).strip()
         if not title or not text:
             raise InputError(f"{path}: storyline {number} needs a title and a text")
@@ -36,7 +39,7 @@ def declare(ledger: Ledger, wanted: list[dict[str, str]]) -> list[int]:
     made = []
     with ledger.write() as tx:
         known = set(storylines.titles(tx))
-        known |= {one.payload["title"] for one in commands.pending(tx, 10_000) if one.kind == "declare"}
+        known |= {str(one.payload.get("title")) for one in commands.pending(tx, 10_000) if one.kind == "declare"}
         for one in wanted:
             if one["title"] not in known:
                 made.append(commands.put(tx, "declare", one, now()))

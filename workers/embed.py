@@ -7,19 +7,26 @@ would cost more than its work.
 from __future__ import annotations
 
 import contextlib
+import threading
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection
 
 from pipeline import queues
 from pipeline.dispatch import dispatch
 from pipeline.embedding import Embedder, prepare
-from pipeline.errors import LeaseLostError, RedisError, SluglineError
+from pipeline.errors import LeaseLostError, LedgerError, RedisError, SluglineError
 from pipeline.ledger import Ledger, storylines, work
-from pipeline.records import ArticleState
+from pipeline.records import ArticleState, Vector
 from pipeline.settings import Settings
 from workers import logs
 from workers.process import now, owner
 
 log = logs.get("embed")
 TEXT_MISSING = "its text is not in the ledger"
+NOT_NUMBERS = "the model made no numbers of it"
 
 _surroundings: tuple[Settings, Ledger, Embedder] | None = None
 
@@ -40,32 +47,84 @@ def embed_batch(job_id: str, ids: list[int]) -> int:
     """The RQ job for articles. Returns how many vectors were recorded."""
     settings, ledger, embedder = _here()
     done = embed_articles(settings, ledger, embedder, job_id, ids)
-    with contextlib.suppress(RedisError):  # the janitor dispatches as well
+    with contextlib.suppress(RedisError, LedgerError):  # the work is done; the janitor dispatches as well
         dispatch(ledger, queues.connect(settings.valkey_url), settings, now())
     return done
 
 
 def embed_articles(settings: Settings, ledger: Ledger, embedder: Embedder, job_id: str, ids: list[int]) -> int:
-    """Claim the articles of a job, embed them, record the vectors."""
+    """Claim the articles of a job, embed them, record the vectors. Returns how many were recorded."""
     name = owner()
     with ledger.write() as tx:
         claims = work.claim(tx, ids, ArticleState.FETCHED, job_id, name, now(), settings.lease_seconds)
         texts = work.texts_of(tx, claims)
-        for lost in [claim for claim in claims if claim.id not in texts]:
-            work.fail(tx, lost, ArticleState.FETCHED, "text-missing", TEXT_MISSING, now(), None)
-        claims = [claim for claim in claims if claim.id in texts]
     if not claims:
         return 0
-    vectors = embedder.encode([prepare(*texts[claim.id]) for claim in claims])
-    done = 0
-    for claim, vector in zip(claims, vectors, strict=True):
-        try:
-            with ledger.write() as tx:
-                work.finish_embed(tx, claim, embedder.version, storylines.pack(vector), now())
-            done += 1
-        except LeaseLostError as error:
-            log.warning("too late", article=claim.id, error=str(error))
-    return done
+    known = [claim for claim in claims if claim.id in texts]
+    with _renewed(settings, ledger, job_id, name):
+        made = encode(embedder, [prepare(*texts[claim.id]) for claim in known])
+    vectors = dict(zip((claim.id for claim in known), made, strict=True))
+    with ledger.write() as tx:
+        return sum(_record(tx, claim, vectors.get(claim.id, TEXT_MISSING), embedder.version) for claim in claims)
+
+
+def _record(tx: Connection, claim: work.Claim, made: Vector | str, version: str) -> bool:
+    """Write what came of one article. A lost lease is seen before anything is written, so the others are unharmed."""
+    try:
+        if not isinstance(made, str):
+            work.finish_embed(tx, claim, version, storylines.pack(made), now())
+            return True
+        reason = "text-missing" if made == TEXT_MISSING else "embedding-failed"
+        log.error("not embedded", article=claim.id, url=claim.url, error=made)
+        work.fail(tx, claim, ArticleState.FETCHED, reason, made, now(), None)
+    except LeaseLostError as error:
+        log.warning("too late", article=claim.id, error=str(error))
+    return False
+
+
+def encode(embedder: Embedder, texts: Sequence[str]) -> list[Vector | str]:
+    """A vector for each text, or the sentence that says why there is none.
+
+    One call for all; when that fails, one for each, so that a text that breaks the model does not take the batch along.
+    """
+    if not texts:
+        return []
+    try:
+        return _usable(embedder.encode(texts))
+    except MemoryError:
+        raise
+    except Exception as error:
+        if len(texts) == 1:
+            return [f"the model failed on it ({type(error).__name__}: {error})"]
+        log.exception("the model failed on a batch, going one by one", texts=len(texts))
+        return [made for text in texts for made in encode(embedder, [text])]
+
+
+def _usable(vectors: npt.NDArray[np.float32]) -> list[Vector | str]:
+    return [vector if np.isfinite(vector).all() else NOT_NUMBERS for vector in vectors]
+
+
+@contextlib.contextmanager
+def _renewed(settings: Settings, ledger: Ledger, job_id: str, name: str) -> Iterator[None]:
+    """Keep the lease while the block runs: a large model on a small machine takes longer than a lease for a batch,
+    and an article that looks abandoned is embedded again and again until it is given up."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(settings.lease_seconds / 3):
+            try:
+                with ledger.write() as tx:
+                    work.renew(tx, job_id, name, now(), settings.lease_seconds)
+            except LedgerError as error:
+                log.warning("lease not renewed", error=str(error))
+
+    thread = threading.Thread(target=renew, name="renew-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def embed_storylines(job_id: str, ids: list[int]) -> int:
@@ -73,11 +132,14 @@ def embed_storylines(job_id: str, ids: list[int]) -> int:
     _, ledger, embedder = _here()
     with ledger.read() as tx:
         waiting = [row for row in storylines.without_vector(tx, embedder.version) if row["id"] in ids]
-    if not waiting:
-        return 0
-    vectors = embedder.encode([prepare(row["title"], row["text"]) for row in waiting])
+    vectors = encode(embedder, [prepare(row["title"], row["text"]) for row in waiting])
+    done = 0
     with ledger.write() as tx:
-        for row, vector in zip(waiting, vectors, strict=True):
-            storylines.put_vector(tx, row["id"], embedder.version, storylines.pack(vector))
-    log.info("declared storylines embedded", job=job_id, count=len(waiting))
-    return len(waiting)
+        for row, made in zip(waiting, vectors, strict=True):
+            if isinstance(made, str):
+                log.error("storyline not embedded", storyline=row["id"], error=made)
+                continue
+            storylines.put_vector(tx, row["id"], embedder.version, storylines.pack(made))
+            done += 1
+    log.info("declared storylines embedded", job=job_id, count=done)
+    return done

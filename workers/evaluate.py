@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,16 +14,17 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import urls
 from pipeline.embedding import Embedder
 from pipeline.errors import InputError
-from pipeline.ledger import Ledger, articles, open_ledger, work
+from pipeline.ledger import Ledger, articles, open_ledger, storylines, work
 from pipeline.settings import Settings
 from pipeline.storylines import copies, scores
 from workers.clusterer import Clusterer
 from workers.embed import embed_articles
 from workers.process import now
 
-REQUIRED = ("id", "title")
+TEXTS = ("title", "text", "url", "source", "lang")  # fields that are text where they are given at all
 LINES_AT_ONCE = 500
 EMBED_AT_ONCE = 256  # sorted by length inside the model call, so that little is padded
 
@@ -33,29 +35,37 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     A bare date in `published` is midnight UTC. Raises InputError naming file and line when a line cannot be used.
     """
     try:
-        file = path.open(encoding="utf-8")
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield _row(line, f"{path}, line {number}")
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror})") from error
-    with file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield _row(path, number, line)
 
 
-def _row(path: Path, number: int, line: str) -> dict[str, Any]:
-    where = f"{path}, line {number}"
+def _row(line: bytes, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"{where} is no JSON ({error})") from error
+        row = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is no JSON in UTF-8 ({error})") from error
     if not isinstance(row, dict):
         raise InputError(f"{where} is no JSON object")
-    for name in REQUIRED:
-        if not isinstance(row.get(name), str | int) or row[name] == "":
-            raise InputError(f"{where} lacks {name!r}; each line needs at least id, title and text")
-    row["title"], row["text"] = str(row["title"]), str(row.get("text") or "")
+    if isinstance(row.get("id"), bool) or not isinstance(row.get("id"), str | int) or row["id"] == "":
+        raise InputError(f"{where} lacks 'id'; each line needs at least id, title and text")
+    for name in TEXTS:
+        if not isinstance(row.get(name), str | None):
+            raise InputError(f"{where}: {name!r} is {row[name]!r:.40}, it must be text")
+        row[name] = _storable(row.get(name) or "")
+    if not row["title"].strip():
+        raise InputError(f"{where} lacks 'title'; each line needs at least id, title and text")
+    row["id"], row["lang"] = _storable(str(row["id"])), row["lang"] or None
     row["published"] = _time(row.get("published"), where)
     return row
+
+
+def _storable(text: str) -> str:
+    """Without what a database refuses: NUL, and halves of surrogate pairs, both of which JSON can spell."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _time(stamp: Any, where: str) -> datetime | None:
@@ -63,13 +73,19 @@ def _time(stamp: Any, where: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(str(stamp))
-    except ValueError as error:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{where}: published {stamp!r} is no ISO 8601 time") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def import_file(ledger: Ledger, path: Path) -> tuple[int, int]:
-    """Take a file's articles into the ledger as fetched ones. Returns how many are new and how many were known."""
+    """Take a file's articles into the ledger as fetched ones. Returns how many are new and how many were known.
+
+    Raises InputError on a line that cannot be used, before anything is taken (a pipe cannot be read twice: of that,
+    what came before the line stays).
+    """
+    if path.is_file():
+        deque(read_lines(path), maxlen=0)
     new = known = 0
     for part in articles.chunks(read_lines(path), LINES_AT_ONCE):
         signed = [(row, copies.signature(row["text"])) for row in part]
@@ -84,9 +100,10 @@ def evaluate(path: Path, embedder: Embedder, settings: Settings, progress: Calla
     """Scores of one labelled file (`story` is the label); `stories` holds the storyline of every article.
 
     The articles go in file order through the ledger and the clusterer that production runs; nothing is known of later
-    lines. Raises InputError when a line has no label or an id comes twice.
+    lines. A line whose URL came before is one more sighting of that article, and stands where that one was filed.
+    Raises InputError when a line has no label or an id comes twice.
     """
-    gold = _labels(path)
+    gold, sightings = _labels(path)
     with tempfile.TemporaryDirectory(prefix="slugline-evaluate-") as folder:
         ledger = open_ledger(f"sqlite:///{folder}/ledger.db", upgrade=True)
         try:
@@ -99,15 +116,14 @@ def evaluate(path: Path, embedder: Embedder, settings: Settings, progress: Calla
             while clusterer.step(now()):
                 pass
             seconds = time.perf_counter() - began
-            from pipeline.ledger import storylines
-
             with ledger.read() as tx:
                 found = storylines.assignments(tx)
         finally:
             ledger.close()
+    found |= {key: found[first] for key, first in sightings.items() if first in found}
     missing = [key for key in gold if key not in found]
     if missing:
-        raise InputError(f"{path}: {len(missing)} articles were not filed, the first is {missing[0]}")
+        raise InputError(f"{path}: {len(missing)} articles could not be filed, the first is {missing[0]}")
     result = score(gold, found)
     latencies = np.array(clusterer.latencies) * 1000
     speed = {
@@ -145,18 +161,25 @@ def _plain(found: scores.Score) -> dict[str, float]:
     return {"precision": round(found.precision, 4), "recall": round(found.recall, 4), "f1": round(found.f1, 4)}
 
 
-def _labels(path: Path) -> dict[str, str]:
+def _labels(path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """The label of each id, and for ids whose URL came before, the id that had it first."""
     gold: dict[str, str] = {}
+    first: dict[str, str] = {}
+    sightings: dict[str, str] = {}
     for row in read_lines(path):
-        key = str(row["id"])
+        key, url = row["id"], row["url"]
         if row.get("story") in (None, ""):
             raise InputError(f"{path}: article {key} has no label `story`; evaluate needs labelled articles")
         if key in gold:
             raise InputError(f"{path}: the id {key} comes twice")
         gold[key] = str(row["story"])
+        if url:
+            known = first.setdefault(urls.key(url) if urls.is_http(url) else url, key)
+            if known != key:
+                sightings[key] = known
     if not gold:
         raise InputError(f"{path} holds no articles")
-    return gold
+    return gold, sightings
 
 
 def _embed_all(ledger: Ledger, embedder: Embedder, settings: Settings) -> None:

@@ -8,32 +8,48 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
+from urllib.parse import urlsplit
 
-from pipeline import queues, urls
-from pipeline.articles import EntryHint, text_from_feed
+from sqlalchemy import Connection
+
+from pipeline import queues
+from pipeline.articles import EntryHint
 from pipeline.articles import robots as robots_rules
 from pipeline.dispatch import dispatch
-from pipeline.errors import FetchError, LeaseLostError, RedisError, RejectedError, SandboxError, SluglineError
+from pipeline.errors import (
+    FetchError,
+    LeaseLostError,
+    LedgerError,
+    RedisError,
+    RejectedError,
+    SandboxError,
+    SluglineError,
+)
 from pipeline.http import Client, classify
 from pipeline.ledger import Ledger, connect, hosts, work
 from pipeline.ledger.work import Claim
 from pipeline.records import ArticleState, Entry, Extraction
 from pipeline.sandbox import Parser, Sandbox
 from pipeline.settings import Settings
-from pipeline.storylines import copies
-from workers import logs
+from workers import logs, parsers
 from workers.process import now, owner
+
+T = TypeVar("T")
+Ending = Callable[[Connection, datetime], str]  # writes how an article ended, returns the word under which it counts
+Read = tuple[Extraction, bytes | None]  # an article as read, and the signature by which its copies are found
 
 log = logs.get("fetch")
 PATIENCE_SECONDS = 3.0  # how long a batch waits for a host that is booked; beyond it the article goes back
 ROBOTS_HOURS = 24  # RFC 9309, section 2.4: a copy should not be used for longer
 ROBOTS_BYTES = 512_000  # RFC 9309, section 2.5: at least 500 KiB must be read
 RETRY_MOST_SECONDS = 3600.0
-PAGE_IS_NO_ARTICLE = frozenset({"not-found", "gone", "login", "unavailable-for-legal-reasons"})
+# Answers that say that there is no page for us; asking again would not change them.
+NO_PAGE = frozenset({"not-found", "gone", "login", "payment", "legal"})
+OUR_TROUBLE = frozenset({"gone", "crashed"})  # of the sandbox: says nothing final about the page
 
 _sandbox: Sandbox | None = None
 _settings: Settings | None = None
@@ -49,15 +65,23 @@ def fetch_batch(job_id: str, ids: list[int]) -> dict[str, int]:
     """The RQ job. Returns how many articles ended in which way."""
     if _sandbox is None or _settings is None:
         raise SluglineError("fetch jobs run in `slugline worker fetch` only")
-    ledger = connect(_settings.ledger_url)
-    try:
-        batch = Batch(_settings, ledger, _sandbox, job_id)
-        outcomes = batch.run(ids)
-        with contextlib.suppress(RedisError):  # the janitor dispatches as well
+    with _living(_sandbox, _settings) as sandbox, contextlib.closing(connect(_settings.ledger_url)) as ledger:
+        outcomes = Batch(_settings, ledger, sandbox, job_id).run(ids)
+        with contextlib.suppress(RedisError, LedgerError):  # the work is done; the janitor dispatches as well
             dispatch(ledger, queues.connect(_settings.valkey_url), _settings, now())
-        return outcomes
-    finally:
-        ledger.close()
+    return outcomes
+
+
+@contextlib.contextmanager
+def _living(sandbox: Sandbox, settings: Settings) -> Iterator[Sandbox]:
+    """The worker's sandbox, or one for this job alone when that has died: the work-horse has neither threads nor
+    connections of its own yet, so it may start one."""
+    if sandbox.alive():
+        yield sandbox
+        return
+    log.error("the parsers of this worker are gone; this job starts its own")
+    with parsers.sandbox(settings) as own:
+        yield own
 
 
 def retry_delay(attempts: int, error: FetchError, settings: Settings) -> float | None:
@@ -72,7 +96,7 @@ class Batch:
     """One fetch job: the claims, the requests, the readings and what is written of them."""
 
     def __init__(self, settings: Settings, ledger: Ledger, sandbox: Sandbox, job_id: str) -> None:
-        self._settings = settings
+        self.settings = settings
         self._ledger = ledger
         self._sandbox = sandbox
         self._job_id = job_id
@@ -80,6 +104,7 @@ class Batch:
         self._outcomes: dict[str, int] = {}
 
     def run(self, ids: list[int]) -> dict[str, int]:
+        """Take each of the articles that this job still holds to an ending. Returns how many ended in which way."""
         claims, entries = self._claim(ids)
         if claims:
             asyncio.run(self._fetch(claims, entries))
@@ -87,7 +112,7 @@ class Batch:
 
     def _claim(self, ids: list[int]) -> tuple[list[tuple[Claim, float]], Mapping[int, Entry]]:
         """Claim the articles and book their hosts; those whose host is booked far ahead go back at once."""
-        settings, moment = self._settings, now()
+        settings, moment = self.settings, now()
         ready = []
         with self._ledger.write() as tx:
             held = work.claim(tx, ids, ArticleState.QUEUED, self._job_id, self._owner, moment, settings.lease_seconds)
@@ -96,7 +121,8 @@ class Batch:
                     tx, claim.host_key, moment, settings.host_spacing_seconds, PATIENCE_SECONDS
                 )
                 if wait is None:
-                    work.give_back(tx, claim, ArticleState.QUEUED, moment + timedelta(seconds=PATIENCE_SECONDS))
+                    free = hosts.free_at(tx, claim.host_key) or moment
+                    work.give_back(tx, claim, ArticleState.QUEUED, free)
                     self._count("host-booked")
                 else:
                     ready.append((claim, wait))
@@ -104,11 +130,10 @@ class Batch:
         return ready, entries
 
     async def _fetch(self, claims: list[tuple[Claim, float]], entries: Mapping[int, Entry]) -> None:
-        settings = self._settings
-        # One thread reads pages, in one killable child; the other writes to the ledger.
-        reader, writer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        settings = self.settings
         parser = self._sandbox.connect()
-        try:
+        # One thread reads pages, in one killable child; the other writes to the ledger.
+        with contextlib.closing(parser), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
             async with Client(
                 user_agent=settings.user_agent,
                 allow_networks=settings.allow_networks,
@@ -118,24 +143,25 @@ class Batch:
             ) as client:
                 one = _Fetcher(self, client, parser, reader, writer)
                 renewing = asyncio.create_task(self._renew(writer))
-                await asyncio.gather(*(one.take(claim, wait, entries.get(claim.id)) for claim, wait in claims))
-                renewing.cancel()
-        finally:
-            parser.close()
-            reader.shutdown()
-            writer.shutdown()
+                try:
+                    await asyncio.gather(*(one.take(claim, wait, entries.get(claim.id)) for claim, wait in claims))
+                finally:
+                    renewing.cancel()
 
     async def _renew(self, writer: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(self._settings.lease_seconds / 3)
+            await asyncio.sleep(self.settings.lease_seconds / 3)
             await loop.run_in_executor(writer, self._renew_once)
 
     def _renew_once(self) -> None:
-        with self._ledger.write() as tx:
-            work.renew(tx, self._job_id, self._owner, now(), self._settings.lease_seconds)
+        try:
+            with self._ledger.write() as tx:
+                work.renew(tx, self._job_id, self._owner, now(), self.settings.lease_seconds)
+        except LedgerError as error:
+            log.warning("lease not renewed", error=str(error))
 
-    def write(self, claim: Claim, action: Callable[[Any, datetime], str]) -> None:
+    def write(self, claim: Claim, action: Ending) -> None:
         """Write one ending in its own transaction. One that comes too late changes nothing."""
         try:
             with self._ledger.write() as tx:
@@ -145,21 +171,19 @@ class Batch:
             ending = "lease-lost"
         self._count(ending)
 
-    def robots(self, host_key: str) -> str | None:
+    def robots(self, origin: str) -> str | None:
         with self._ledger.read() as tx:
-            return hosts.robots(tx, host_key, now())
+            return hosts.robots(tx, origin, now())
 
-    def keep_robots(self, host_key: str, text: str) -> None:
+    def keep_robots(self, origin: str, text: str) -> None:
+        moment = now()
         with self._ledger.write() as tx:
-            hosts.keep_robots(tx, host_key, text, now() + timedelta(hours=ROBOTS_HOURS))
+            hosts.ensure(tx, [origin], moment)
+            hosts.keep_robots(tx, origin, text, moment + timedelta(hours=ROBOTS_HOURS))
 
     def hold_off(self, host_key: str, seconds: float) -> None:
         with self._ledger.write() as tx:
             hosts.hold_off(tx, host_key, now() + timedelta(seconds=seconds))
-
-    @property
-    def settings(self) -> Settings:
-        return self._settings
 
     def _count(self, ending: str) -> None:
         self._outcomes[ending] = self._outcomes.get(ending, 0) + 1
@@ -175,67 +199,93 @@ class _Fetcher:
         self._reader, self._writer = reader, writer
 
     async def take(self, claim: Claim, wait: float, entry: Entry | None) -> None:
+        """Bring one article to its ending, whatever happens: the others of the batch must not suffer."""
         await asyncio.sleep(wait)
         hint = _hint(entry)
         try:
+            ending = await self._ending(claim, hint)
+            await self._write(self._batch.write, claim, ending)
+        except LedgerError as error:  # the lease runs out and the article comes back
+            log.error("ending not recorded", article=claim.id, url=claim.url, error=str(error))
+        except Exception as error:
+            log.exception("unforeseen", article=claim.id, url=claim.url)
+            words = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+            with contextlib.suppress(LedgerError):
+                failed = await self._failed(claim, hint, FetchError(words, reason="unforeseen"))
+                await self._write(self._batch.write, claim, failed)
+
+    async def _ending(self, claim: Claim, hint: EntryHint) -> Ending:
+        try:
             page, signature = await self._page(claim, hint)
         except RejectedError as error:
-            await self._end(claim, _rejection(claim, error.reason, str(error)))
+            return _rejection(claim, error.reason, str(error))
         except FetchError as error:
             if error.after:
                 await self._write(self._batch.hold_off, claim.host_key, error.after)
-            await self._failed(claim, hint, error)
+            return await self._failed(claim, hint, error)
         except SandboxError as error:
-            retry = error.reason == "crashed"
-            await self._failed(claim, hint, FetchError(str(error), reason=f"parser-{error.reason}", retry=retry))
-        else:
-            await self._end(claim, _text(claim, page, signature))
+            retry = error.reason in OUR_TROUBLE
+            return await self._failed(claim, hint, FetchError(str(error), reason=f"parser-{error.reason}", retry=retry))
+        return _text(claim, page, signature)
 
-    async def _page(self, claim: Claim, hint: EntryHint) -> tuple[Extraction, bytes | None]:
-        await self._check_robots(claim)
+    async def _page(self, claim: Claim, hint: EntryHint) -> Read:
+        await self._check_robots(claim.url)
         response = await self._client.get(claim.url)
         failed = classify(response)
         if failed is not None:
-            if failed.reason in PAGE_IS_NO_ARTICLE:
-                raise RejectedError(str(failed), reason=failed.reason)
             raise failed
-        loop = asyncio.get_running_loop()
         content_type = response.headers.get("content-type")
-        result: tuple[Extraction, bytes | None] = await loop.run_in_executor(
-            self._reader, self._parser.call, "article", response.body, response.final_url, content_type, hint
-        )
-        return result
+        read: Read = await self._read("article", response.body, response.final_url, content_type, hint)
+        return read
 
-    async def _check_robots(self, claim: Claim) -> None:
-        """Raises RejectedError when the host's robots.txt keeps this page from us."""
-        text = await self._write(self._batch.robots, claim.host_key)
+    async def _check_robots(self, url: str) -> None:
+        """Raises FetchError when robots.txt of the page's origin keeps it from us, or cannot be had for now: then all
+        is forbidden (RFC 9309, 2.3.1.4), and a copy that allows all must not be kept for a day."""
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+        text = await self._write(self._batch.robots, origin)
         if text is None:
-            text = ""
-            with contextlib.suppress(FetchError):  # unreachable robots.txt: the page itself will say what is wrong
-                answer = await self._client.get(urls.absolute(claim.url, "/robots.txt") or "", max_bytes=ROBOTS_BYTES)
-                text = answer.body.decode("utf-8", "replace") if answer.status == 200 else ""
-            await self._write(self._batch.keep_robots, claim.host_key, text)
-        if text and not robots_rules.allowed(text, claim.url, self._batch.settings.user_agent):
-            raise RejectedError(f"robots.txt of {claim.host_key} does not allow {claim.url}", reason="robots")
+            text = await self._ask_robots(f"{parts.scheme}://{parts.netloc}/robots.txt")
+            await self._write(self._batch.keep_robots, origin, text)
+        if text and not robots_rules.allowed(text, url, self._batch.settings.user_agent):
+            raise FetchError(f"{origin}/robots.txt does not allow {url}", reason="robots", retry=False)
 
-    async def _failed(self, claim: Claim, hint: EntryHint, error: FetchError) -> None:
+    async def _ask_robots(self, url: str) -> str:
+        """The text of a robots.txt; empty when there is none (RFC 9309, 2.3.1.3: then everything is allowed)."""
+        try:
+            answer = await self._client.get(url, max_bytes=ROBOTS_BYTES)
+        except FetchError as error:
+            if error.reason in ("too-large", "too-many-redirects"):
+                return ""
+            raise
+        failed = classify(answer)
+        if failed is not None and (answer.status >= 500 or failed.reason == "throttled"):
+            raise failed
+        return answer.body.decode("utf-8", "replace").replace("\0", "") if answer.status == 200 else ""
+
+    async def _failed(self, claim: Claim, hint: EntryHint, error: FetchError) -> Ending:
+        """What becomes of an article whose page was not had: another attempt; else the article as its feed carried it;
+        else an end with its reason."""
         delay = retry_delay(claim.attempts, error, self._batch.settings)
-        text = text_from_feed(hint) if delay is None else ""
-        if text:  # the page cannot be had, but the feed carries the whole article
-            await self._end(claim, _text(claim, _from_feed(hint, text), copies.signature(text)))
-            return
+        if delay is None and (hint.content or hint.summary):
+            with contextlib.suppress(SluglineError):
+                found: Read | None = await self._read("feed-text", hint, claim.url)
+                if found is not None:
+                    return _text(claim, *found)
         log.info("fetch failed", article=claim.id, url=claim.url, reason=error.reason, retry_in=delay)
+        if error.reason in NO_PAGE or error.reason == "robots":
+            return _rejection(claim, error.reason, str(error))
 
-        def failed(tx: Any, moment: datetime) -> str:
+        def failed(tx: Connection, moment: datetime) -> str:
             work.fail(tx, claim, ArticleState.QUEUED, error.reason, str(error), moment, delay)
             return "dead" if delay is None else "retry"
 
-        await self._end(claim, failed)
+        return failed
 
-    async def _end(self, claim: Claim, action: Callable[[Any, datetime], str]) -> None:
-        await self._write(self._batch.write, claim, action)
+    async def _read(self, name: str, *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, self._parser.call, name, *args)
 
-    async def _write(self, function: Callable[..., Any], *args: Any) -> Any:
+    async def _write(self, function: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, function, *args)
 
 
@@ -252,24 +302,12 @@ def _hint(entry: Entry | None) -> EntryHint:
     )
 
 
-def _from_feed(hint: EntryHint, text: str) -> Extraction:
-    return Extraction(
-        title=hint.title,
-        text=text,
-        lead=text.split("\n\n", 1)[0],
-        authors=hint.authors,
-        published=hint.published,
-        lang=hint.lang,
-        sources=dict.fromkeys(("title", "text", "authors", "published"), "feed"),
-    )
-
-
-def _text(claim: Claim, page: Extraction, signature: bytes | None) -> Callable[[Any, datetime], str]:
+def _text(claim: Claim, page: Extraction, signature: bytes | None) -> Ending:
     return lambda tx, moment: work.finish_fetch(tx, claim, page, signature, moment)
 
 
-def _rejection(claim: Claim, reason: str, error: str) -> Callable[[Any, datetime], str]:
-    def rejected(tx: Any, moment: datetime) -> str:
+def _rejection(claim: Claim, reason: str, error: str) -> Ending:
+    def rejected(tx: Connection, moment: datetime) -> str:
         work.reject(tx, claim, reason, error, moment)
         return "rejected"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from datetime import UTC, datetime, timedelta
 
 import redis
 
@@ -16,22 +16,47 @@ from workers.process import Stop, now
 
 log = logs.get("janitor")
 DISPATCH_SECONDS = 0.5
-RECOVER_SECONDS = 5.0
+DECLARED_EVERY = timedelta(seconds=2)  # a job that fails is enqueued again at this pace, not at that of dispatch
+RECOVER_EVERY = timedelta(seconds=5)
+TROUBLE_SECONDS = 5.0  # between tries while Redis or the ledger is away
+
+
+class Janitor:
+    """`step` is one round; `run` repeats it. Any number may run: each of its acts is harmless when done twice."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, client: redis.Redis) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._redis = client
+        self._declared = self._recovered = datetime.min.replace(tzinfo=UTC)
+
+    def run(self, stop: Stop) -> None:
+        """Work until asked to stop. Redis or the ledger being away is waited out."""
+        while not stop.is_set():
+            try:
+                self.step(now())
+                stop.wait(DISPATCH_SECONDS)
+            except (RedisError, LedgerError) as error:
+                log.warning("waiting", error=str(error))
+                stop.wait(TROUBLE_SECONDS)
+
+    def step(self, moment: datetime) -> int:
+        """Do what is due at that moment. Returns how many articles were handed out.
+
+        Raises RedisError or LedgerError when one of the two is away.
+        """
+        settings = self._settings
+        if abs(moment - self._declared) >= DECLARED_EVERY:  # a clock that is set back must not stop it either
+            embed_declared(self._ledger, self._redis, version(settings.model))
+            self._declared = moment
+        if abs(moment - self._recovered) >= RECOVER_EVERY:
+            done = recover(self._ledger, self._redis, settings, moment)
+            self._recovered = moment
+            if done.returned or done.dead:
+                log.warning("put back", returned=done.returned, dead=done.dead)
+        return dispatch(self._ledger, self._redis, settings, moment)
 
 
 def run(settings: Settings, ledger: Ledger, client: redis.Redis, stop: Stop) -> None:
-    """Work until asked to stop. Redis or the ledger being away is waited out."""
-    recover_at = 0.0
-    while not stop.is_set():
-        try:
-            embed_declared(ledger, client, version(settings.model))
-            if time.monotonic() >= recover_at:
-                recover_at = time.monotonic() + RECOVER_SECONDS
-                done = recover(ledger, client, settings, now())
-                if done.returned or done.dead:
-                    log.warning("put back", returned=done.returned, dead=done.dead)
-            dispatch(ledger, client, settings, now())
-        except (RedisError, LedgerError) as error:
-            log.warning("waiting", error=str(error))
-            stop.wait(RECOVER_SECONDS)
-        stop.wait(DISPATCH_SECONDS)
+    """Run a janitor until asked to stop."""
+    Janitor(settings, ledger, client).run(stop)

@@ -61,4 +61,3 @@ def follow_parent(sent: signal.Signals = signal.SIGTERM) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(sent), 0, 0, 0)
     if str(os.getppid()) != parent:  # it died before the request was made
         os._exit(1)
-

@@ -2,21 +2,22 @@
 
 The stream id is the event's position (`POSITION-0`), and Redis refuses ids that do not grow, so the stream itself
 says where to go on: after its last id. When Redis was emptied that is 0, and the retained log goes out again under
-the same ids.
+the same ids. Only the numbering needs to be one process's alone; a relay that was overtaken while it published can
+add nothing but the same events under the same ids.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import redis
 from redis.exceptions import RedisError as ClientError
 from redis.exceptions import ResponseError
 
-from pipeline.errors import FencedError, RedisError
+from pipeline.errors import FencedError, LedgerError, RedisError
 from pipeline.ledger import Ledger, events, roles
 from pipeline.queues import EVENTS
 from pipeline.records import Event
@@ -27,8 +28,11 @@ from workers.process import Stop, now, owner
 log = logs.get("relay")
 ROLE = "relay"
 IDLE_SECONDS = 0.25
+TROUBLE_SECONDS = 2.0  # between tries while Redis or the ledger is away
+STAND_BY_SECONDS = 1.0  # between a stand-by's looks at the role
 BATCH = 500
-EXPIRE_EVERY_SECONDS = 60.0
+EXPIRE_EVERY = timedelta(seconds=60)
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Relay:
@@ -39,47 +43,76 @@ class Relay:
         self._ledger = ledger
         self._redis = client
         self._owner = owner()
-        self._expire_at = 0.0
+        self._token: int | None = None
+        self._look_at = NEVER  # when the role is to be taken or renewed
+        self._expire_at = NEVER
 
     def run(self, stop: Stop) -> None:
+        """Publish until asked to stop, then hand the role over. Redis or the ledger being away is waited out."""
         try:
             while not stop.is_set():
                 try:
-                    done = self.step(now())
-                except RedisError as error:
-                    log.warning("waiting for Redis", error=str(error))
-                    done = 0
-                if not done:
-                    stop.wait(IDLE_SECONDS)
+                    if not self.step(now()):
+                        stop.wait(IDLE_SECONDS)
+                except (RedisError, LedgerError) as error:
+                    log.warning("waiting", error=str(error))
+                    stop.wait(TROUBLE_SECONDS)
         finally:
-            with self._ledger.write() as tx:
+            with contextlib.suppress(LedgerError), self._ledger.write() as tx:
                 roles.release(tx, ROLE, self._owner, now())
 
     def step(self, moment: datetime) -> int:
-        """Number and publish one batch. Returns how many were published; 0 while another relay is active."""
-        with self._ledger.write() as tx:
-            token = roles.take(tx, ROLE, self._owner, moment, self._settings.leader_seconds)
-            if token is None:
-                return 0
-            events.number(tx, BATCH)
+        """Number what waits and publish one batch. Returns how many were published; 0 while another relay is active.
+
+        Raises RedisError when Redis is away, is full, or holds the events of another ledger.
+        """
+        if not self._lead(moment):
+            return 0
         try:
-            return self._publish(token)
+            self._number()
         except FencedError as error:
             log.warning("no longer the active one", error=str(error))
+            self._token, self._look_at = None, NEVER
             return 0
+        published = self._publish()
+        self._expire(moment)
+        return published
 
-    def _publish(self, token: int) -> int:
-        try:
-            last = last_published(self._redis)
+    def _lead(self, moment: datetime) -> bool:
+        """Take or renew the role when it is time to."""
+        if moment >= self._look_at:
             with self._ledger.write() as tx:
-                roles.guard(tx, ROLE, token)
-                batch = events.after(tx, last, BATCH)
-            if batch:
-                with self._redis.pipeline(transaction=True) as pipe:
-                    for event in batch:
-                        pipe.xadd(EVENTS, cast("Any", fields(event)), id=f"{event.position}-0")
-                    pipe.execute()
-            self._expire()
+                self._token = roles.take(tx, ROLE, self._owner, moment, self._settings.leader_seconds)
+            pause = STAND_BY_SECONDS if self._token is None else self._settings.leader_seconds / 3
+            self._look_at = moment + timedelta(seconds=pause)
+        return self._token is not None
+
+    def _number(self) -> None:
+        with self._ledger.read() as tx:  # an idle relay must not take the write lock four times a second
+            if not events.waiting(tx):
+                return
+        with self._ledger.write() as tx:
+            roles.guard(tx, ROLE, cast("int", self._token))
+            events.number(tx, BATCH)
+
+    def _publish(self) -> int:
+        last = last_published(self._redis)
+        with self._ledger.read() as tx:
+            batch = events.after(tx, last, BATCH)
+            newest = batch[-1].position if batch else events.last_position(tx)
+        if newest is not None and newest < last:
+            raise RedisError(
+                f"the Redis stream {EVENTS} ends at {last}, the ledger's events at {newest}: the stream is that of "
+                f"another ledger, or the ledger was set back; delete the stream (DEL {EVENTS}) and it is filled "
+                "again, or point SLUGLINE_REDIS_URL at another database"
+            )
+        if not batch:
+            return 0
+        try:
+            with self._redis.pipeline(transaction=True) as pipe:
+                for event in batch:
+                    pipe.xadd(EVENTS, cast("Any", fields(event)), id=f"{event.position}-0")
+                pipe.execute()
         except ResponseError as error:
             if "equal or smaller" not in str(error):
                 raise RedisError(f"Redis refused the events ({error})") from error
@@ -89,25 +122,32 @@ class Relay:
             raise RedisError(f"Redis does not take the events ({error})") from error
         return len(batch)
 
-    def _expire(self) -> None:
+    def _expire(self, moment: datetime) -> None:
         """Drop old events from the ledger, and from the stream what the ledger no longer keeps."""
-        if time.monotonic() < self._expire_at:
+        if moment < self._expire_at:
             return
-        self._expire_at = time.monotonic() + EXPIRE_EVERY_SECONDS
-        before = now() - timedelta(days=self._settings.event_retention_days)
+        before = moment - timedelta(days=self._settings.event_retention_days)
         with self._ledger.write() as tx:
             dropped = events.expire(tx, before, BATCH)
             kept = events.after(tx, 0, 1)
+        if dropped < BATCH:  # else there is more to drop, at the next step
+            self._expire_at = moment + EXPIRE_EVERY
         if dropped and kept:
-            self._redis.xtrim(EVENTS, minid=f"{kept[0].position}-0", approximate=True)
+            try:
+                self._redis.xtrim(EVENTS, minid=f"{kept[0].position}-0", approximate=False)
+            except ClientError as error:
+                raise RedisError(f"Redis does not answer ({error})") from error
             log.info("old events dropped", count=dropped)
 
 
 def last_published(client: redis.Redis) -> int:
-    """Position of the newest event in the stream; 0 when there is none."""
-    if not client.exists(EVENTS):
-        return 0
-    last = client.xinfo_stream(EVENTS)["last-generated-id"]
+    """Position of the newest event in the stream; 0 when there is none. Raises RedisError when Redis is away."""
+    try:
+        if not client.exists(EVENTS):
+            return 0
+        last = client.xinfo_stream(EVENTS)["last-generated-id"]
+    except ClientError as error:
+        raise RedisError(f"Redis does not say where the stream {EVENTS} ends ({error})") from error
     text = last.decode() if isinstance(last, bytes) else str(last)
     return int(text.split("-", 1)[0])
 

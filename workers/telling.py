@@ -10,6 +10,7 @@ from pipeline.storylines.tell import headline
 
 RECENT = 20  # originals kept of each storyline
 MOST = 30_000  # storylines kept; as many as the filing remembers
+LEAD_CHARS = 1_000  # a text without paragraphs is no lead, and 20 of them for each storyline would fill the memory
 
 
 @dataclass(slots=True)
@@ -29,7 +30,7 @@ class Telling:
         told = self._told.setdefault(storyline, _Told())
         self._told.move_to_end(storyline)
         if copy_of is None:
-            first = article.text.split("\n\n", 1)[0]
+            first = article.text[:LEAD_CHARS].split("\n\n", 1)[0]
             told.recent.append(replace(article, text=first, vector=None, signature=None))
             told.headline = headline(tuple(told.recent), current=told.headline)
         while len(self._told) > MOST:

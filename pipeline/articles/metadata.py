@@ -124,7 +124,7 @@ def _outlet(head: Head) -> tuple[str, str]:
 def _host_names(url: str) -> tuple[str, ...]:
     """The names that a host gives its outlet: label before the suffix, and the whole registrable domain."""
     try:
-        domain = registrable_domain(url)
+        domain = registrable_domain(url).removeprefix("www.")  # a host without a public suffix comes whole
     except InputError:
         return ()
     return domain.partition(".")[0], domain

@@ -11,7 +11,8 @@ MAX_AUTHORS = 20
 MAX_NAME_CHARS = 60
 
 _BEFORE = re.compile(
-    r"^(?:(?:view all posts|written|reported|posted|published|words|story|text|analysis|opinion)?\s*\bby\b|von|par|por|da|di|door|автор|from|author)"
+    r"^(?:(?:view all posts|written|reported|posted|published|words|story|text|analysis|opinion)?\s*\bby\b|von|par|por"
+    r"|da|di|door|автор|from|author)"
     r"\s*:?\s+",
     re.IGNORECASE,
 )

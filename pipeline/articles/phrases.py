@@ -59,7 +59,8 @@ PROMOTION = _any(
     r" in)|up next)\b.{0,30}",
     r"(?:please )?(?:sign"
     r" up|subscribe|register)\b.{0,40}\b(?:newsletters?|e-?mails?|updates|alerts|channel|inbox|podcast)\b.{0,140}",
-    r"(?:get|receive|want)\b.{0,80}\b(?:in|to) your inbox\b.{0,120}", r"(?:join|subscribe to) our\b.{0,160}",
+    r"(?:get|receive|want)\b.{0,80}\b(?:in|to) your inbox\b.{0,120}", r"subscribe to our\b.{0,160}",
+    r"join our (?:newsletter|channel|community|whats ?app|telegram|facebook|mailing list)\b.{0,160}",
     r"(?:follow|like|find|join) (?:us|me|our page) on\b.{0,160}", r"(?:click|tap) here (?:to|for)\b.{0,160}",
     r"download (?:the|our)\b.{0,60}\bapp\b.{0,80}", r"get our\b.{0,60}\bapp\b.{0,80}",
     r"(?:lesen sie auch|mehr zum thema|lire aussi|à lire aussi|lea también|lee también|leia"
@@ -71,7 +72,7 @@ PROMOTION = _any(
 )  # fmt: skip
 BYLINE = _any(
     r"(?:by|von|por|par|di|door)\s+[^.!?]{3,80}",
-    r"(?:(?:last\ )?(?:updated|published|posted|modified)|aktualisiert|publié|publicado)\b.{0,80}",
+    r"(?:(?:last )?(?:updated|published|posted|modified)|aktualisiert|publié|publicado)\b.{0,80}",
     r"\d{1,2}\s+min(?:ute)?s?\s+read", r"\d+\s+(?:min(?:ute)?s?|hours?|days?)\s+ago",
 )  # fmt: skip
 
@@ -134,7 +135,8 @@ CHALLENGE_TITLE = _any(
     r"pardon our interruption", r"captcha", r"human verification", r"bot (?:detection|check)",
 )  # fmt: skip
 ERROR_TITLE = _any(
-    r"(?:error\s*)?(?:40[0-9]|410|429|50[0-9])\b.{0,60}",
+    r"(?:error\s*)?(?:40[0-9]|410|429|50[0-9])(?:\s*[-–—:|!.].{0,60}|\s+(?:error|not found|page|bad|forbidden|gone"
+    r"|too many|internal|service|gateway|server)\b.{0,60})?",
     r".{0,40}\b(?:page|article|story|content|file|document) (?:not|could not be|cannot be|can't be)"
     r" (?:found|available|accessible).{0,40}", r"not found.{0,30}",
     r".{0,30}\bpage (?:is )?(?:unavailable|missing|doesn'?t exist|does not exist).{0,30}",

@@ -25,8 +25,9 @@ _BOX = re.compile(
       | social-?(?:share|sharing|links?|icons?|media|bar|buttons?|follow)
       | newsletter\w* | subscribe-?(?:box|form|block) | mailchimp | mc4wp[\w-]* | email-?sign-?up
       | related-?(?:posts?|articles?|stories|content|news|links?|items?|topics)? | jp-relatedposts | yarpp[\w-]*
-      | read-?(?:also|next) | more-?(?:stories|news|from) | recommended\w* | recommendations? | trending | most-?(?:read|popular)
-      | popular-?(?:posts?|articles?|stories) | outbrain\w* | taboola\w* | OUTBRAIN
+      | read-?(?:also|next) | more-?(?:stories|news|from) | recommended\w* | recommendations? | trending
+      | most-?(?:read|popular)
+      | popular-?(?:posts?|articles?|stories) | outbrain\w* | taboola\w*
       | cookie-?(?:banner|bar|consent|notice|law|policy|popup|message)\w* | consent-?(?:banner|manager|popup)
       | cc-window | gdpr\w* | onetrust[\w-]* | cmplz[\w-]* | cookiebot | borlabs[\w-]*
       | breadcrumbs? | post-?navigation | posts-?navigation | nav-?links | pagination | skip-?link

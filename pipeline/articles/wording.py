@@ -20,6 +20,8 @@ def squeeze(text: str) -> str:
 
 def fold(text: str) -> str:
     """What two titles are compared by: letters and digits alone, without case, accents and typography."""
+    if text.isascii():
+        return _NOT_WORD.sub("", text.casefold())
     plain = unicodedata.normalize("NFKD", text.casefold())
     return _NOT_WORD.sub("", "".join(char for char in plain if not unicodedata.combining(char)))
 

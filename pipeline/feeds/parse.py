@@ -59,8 +59,9 @@ _LONG_TAG = re.compile(r"<[A-Za-z][^<>]{4000,}")
 _TAG = re.compile(r"</?[A-Za-z!][^>]*>")
 # A feed that some layer of the server wrapped into a page; pages that show a feed's source have it escaped.
 _EMBEDDED = re.compile(r"<(?:rss|feed|rdf:RDF)\s[^<>]{0,500}(?:xmlns|version)\s*=")
-_SKIP = re.compile(r"<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^<>\[]*(?:\[.*?\])?[^<>]*>", re.DOTALL | re.IGNORECASE)
-_ROOT = re.compile(r"<([A-Za-z_][\w.:-]{0,60})")
+_SKIPPED = (("<!--", "-->"), ("<?", "?>"))
+_NAME = re.compile(r"<([A-Za-z_][\w.:-]{0,60})")
+_PAGE_TAGS = frozenset(("html", "head", "body", "script", "meta", "title", "div", "table", "p"))
 _LINK = re.compile(r"<link\b[^>]{1,1000}>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"([a-z-]{1,20})\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))", re.IGNORECASE)
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
@@ -315,12 +316,20 @@ def _refuse_other_documents(text: str, url: str) -> None:
 
 def _root(text: str) -> str:
     """The name of the first element, lower-case; `html` as well for what begins like a page."""
-    head = text[:20_000].lstrip("\ufeff \t\r\n")
-    if re.match(r"(?:<!--.{0,2000}?-->\s*)?<!doctype\s+html", head, re.IGNORECASE | re.DOTALL):
-        return "html"
-    match = _ROOT.search(_SKIP.sub(" ", head))
-    name = match[1].lower() if match else ""
-    return "html" if name in ("html", "head", "body", "script", "meta", "title", "div", "table", "p") else name
+    head = text[:20_000]
+    position = 0
+    while (start := head.find("<", position)) >= 0:
+        skipped = next((end for begin, end in _SKIPPED if head.startswith(begin, start)), None)
+        if head[start : start + 14].lower().startswith("<!doctype html"):
+            return "html"
+        if skipped is None and (match := _NAME.match(head, start)):
+            name = match[1].lower()
+            return "html" if name in _PAGE_TAGS else name
+        end = head.find(skipped or ">", start)
+        if end < 0:
+            break
+        position = end + 1
+    return ""
 
 
 def _alternates(page: str, url: str) -> Iterator[str]:

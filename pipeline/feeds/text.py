@@ -104,7 +104,10 @@ def to_xml(text: str) -> tuple[str, list[str]]:
     pieces = _split(text)
     for position in range(0, len(pieces), 2):
         # An entity declaration that still stands is behind a tag or a comment, where there can be no honest one.
-        piece = pieces[position].replace("<!ENTITY", "&lt;!ENTITY")
+        piece = pieces[position].replace("<!ENTITY", "&lt;!ENTITY").replace("<!--", "&lt;!--")
+        # What is never closed is text; the forgiving parser would look for its end again at each occurrence.
+        closed = piece.rfind("?>") + 1
+        piece = piece[:closed] + piece[closed:].replace("<?", "&lt;?")
         pieces[position] = _AMPERSAND.sub(mend, piece) if "&" in piece else piece
     if count:
         problems.append(f"{count} ampersands or entities that XML does not know were mended")

@@ -21,6 +21,7 @@ from pipeline import urls
 from pipeline.errors import FetchError, InputError
 from pipeline.http import decode
 from pipeline.http.guard import Guard, GuardedBackend, Resolver
+from pipeline.http.pool import Answer, Pool
 
 MAX_REDIRECTS = 5
 """Hops after the first request; feeds need two (http to https, old host to new), login loops are endless."""
@@ -31,8 +32,6 @@ _ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, tex
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 # Headers that belong to the origin they were meant for.
 _PRIVATE_HEADERS = ("authorization", "cookie")
-# Seconds an idle connection is kept: long enough for the next article of a batch, short enough to be no burden.
-_KEEPALIVE_SECONDS = 15.0
 # Links of an exception's chain that are looked at; real ones have four.
 _CHAIN = 8
 
@@ -57,18 +56,11 @@ class Response:
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """httpx requests over an httpcore pool that dials through the guard. HTTP/1.1, no proxies, no retries."""
+    """httpx requests over httpcore connections that are dialled through the guard. HTTP/1.1, no proxies, no retries."""
 
     def __init__(self, guard: Guard, *, connections: int, ssl_context: ssl.SSLContext) -> None:
         self._resolver = Resolver()
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl_context,
-            max_connections=connections,
-            # Not less: httpcore 1.0 closes an idle connection when all of them, busy ones included, exceed this.
-            max_keepalive_connections=connections,
-            keepalive_expiry=_KEEPALIVE_SECONDS,
-            network_backend=GuardedBackend(guard, self._resolver),
-        )
+        self._pool = Pool(GuardedBackend(guard, self._resolver), ssl_context, connections)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`. Raises httpcore's errors, ForbiddenAddressError, and FetchError (reason `dns`)."""
@@ -78,10 +70,11 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             port=request.url.port,
             target=request.url.raw_path,
         )
-        answer = await self._pool.handle_async_request(
+        answer = await self._pool.send(
             httpcore.Request(method=request.method, url=url, headers=request.headers.raw, extensions=request.extensions)
         )
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Stream(answer), request=request)
+        given = answer.response
+        return httpx.Response(given.status, headers=given.headers, stream=_Stream(answer), request=request)
 
     async def aclose(self) -> None:
         """Close all connections and let the resolver's threads end."""
@@ -90,11 +83,11 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
 
 class _Stream(httpx.AsyncByteStream):
-    def __init__(self, answer: httpcore.Response) -> None:
+    def __init__(self, answer: Answer) -> None:
         self._answer = answer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._answer.aiter_stream():
+        async for part in self._answer:
             yield part
 
     async def aclose(self) -> None:
@@ -318,7 +311,7 @@ def _refuse_unsolicited(answer: httpx.Response, request: httpx.Request) -> None:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """The error and what it came from, outermost first. httpcore's pool raises `from None`: the context still knows."""
+    """The error and what it came from, outermost first. Where httpcore raises `from None`, the context still knows."""
     chain = [error]
     while len(chain) < _CHAIN and (inner := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(inner)

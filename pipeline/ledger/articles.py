@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, func, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, literal, select, union_all, update
 
 from pipeline import urls
 from pipeline.errors import InputError
 from pipeline.ledger import hosts
-from pipeline.ledger.schema import articles, sightings, texts
+from pipeline.ledger.engine import INTAKE, one_at_a_time
+from pipeline.ledger.schema import UtcDateTime, articles, feeds, sightings, texts
 from pipeline.records import FINAL_STATES, ArticleState, Entry
+
+UNFINISHED = [state for state in ArticleState if state not in FINAL_STATES]
 
 T = TypeVar("T")
 CHUNK = 400  # parameters in one statement; old SQLite builds allow 999
@@ -42,8 +45,12 @@ def record_entries(
     """Turn a feed's entries into articles and sightings; entries known from this feed only move their `last_seen`.
 
     An entry whose URL is known under another entry or feed is one more sighting of that article. New articles are
-    inserted oldest first, so that ids follow the order of publication as far as the feed tells it.
+    inserted oldest first, so that ids follow the order of publication as far as the feed tells it. A feed that was
+    removed while it was polled brings nothing.
     """
+    one_at_a_time(tx, INTAKE)  # two feeds that bring the same new URL at once make one article of it
+    if feed_id is not None and not _holds_feed(tx, feed_id):
+        return Recorded(articles=0, sightings=0, known=0)
     known = _known_entries(tx, feed_id, [entry.key for entry in entries])
     fresh = {entry.key: entry for entry in entries if entry.key not in known}
     for part in chunks(known.values()):
@@ -66,6 +73,7 @@ def record_entries(
 def record_url(tx: Connection, url: str, now: datetime) -> tuple[int, bool]:
     """Record one article by hand. Returns its id and whether it is new; raises InputError on a URL that is none."""
     url_key = urls.key(url)
+    one_at_a_time(tx, INTAKE)
     known = _articles_by_url(tx, [url_key])
     if known:
         return known[url_key], False
@@ -84,9 +92,13 @@ def import_text(tx: Connection, row: Mapping[str, Any], now: datetime, signature
     external = str(row["id"])
     url = row.get("url") or f"import:{external}"
     url_key = urls.key(url) if urls.is_http(url) else url
-    taken = select(articles.c.id).where((articles.c.external_id == external) | (articles.c.url_key == url_key))
-    if tx.execute(taken).first():
+    one_at_a_time(tx, INTAKE)
+    if tx.execute(select(articles.c.id).where(articles.c.external_id == external)).first():
         return None
+    if _articles_by_url(tx, [url_key]):
+        return None
+    if urls.is_http(url):
+        hosts.ensure(tx, [urls.host_key(url)], now)
     values = {
         "url_key": url_key,
         "url": url,
@@ -126,7 +138,7 @@ def counts(tx: Connection) -> dict[str, int]:
 
 def unfinished(tx: Connection) -> int:
     """How many articles are in no final state."""
-    return int(tx.execute(select(func.count()).where(articles.c.state.not_in(FINAL_STATES))).scalar_one())
+    return int(tx.execute(select(func.count()).where(articles.c.state.in_(UNFINISHED))).scalar_one())
 
 
 def oldest(tx: Connection) -> dict[str, datetime]:
@@ -178,22 +190,37 @@ def dead(tx: Connection, limit: int, *, article_id: int | None = None) -> list[M
 
 
 def retry_dead(tx: Connection, now: datetime, ids: Sequence[int] | None = None) -> int:
-    """Open a new generation for dead articles (all, or those named). Returns how many."""
-    chosen = update(articles).where(articles.c.state == ArticleState.DEAD)
+    """Open a new generation for dead articles (all, or those named). Returns how many.
+
+    Those whose text is known begin with it: an imported text cannot be fetched again.
+    """
     if ids is not None:
-        chosen = chosen.where(articles.c.id.in_(ids))
-    renewed = chosen.values(
-        state=ArticleState.QUEUED,
-        generation=articles.c.generation + 1,
-        attempts=0,
-        reason=None,
-        error=None,
-        due=now,
-        job_id=None,
-        lease_owner=None,
-        lease_until=None,
+        return sum(_renew(tx, now, articles.c.id.in_(part)) for part in chunks(ids))
+    return _renew(tx, now, literal(True))
+
+
+def _renew(tx: Connection, now: datetime, among: ColumnElement[bool]) -> int:
+    dead = and_(articles.c.state == ArticleState.DEAD, among)
+    current = and_(texts.c.article_id == articles.c.id, texts.c.generation == articles.c.generation)
+    kept = ("title", "text", "signature")
+    copies = select(
+        articles.c.id, articles.c.generation + 1, *(texts.c[name] for name in kept), literal(now, UtcDateTime)
     )
-    return tx.execute(renewed).rowcount
+    chosen = copies.join(texts, current).where(dead)
+    tx.execute(insert(texts).from_select(["article_id", "generation", *kept, "created"], chosen))
+    following = and_(texts.c.article_id == articles.c.id, texts.c.generation == articles.c.generation + 1)
+    renewed: dict[str, Any] = {
+        "state": case((exists().where(following), ArticleState.FETCHED), else_=ArticleState.QUEUED),
+        "generation": articles.c.generation + 1,
+        "attempts": 0,
+        "reason": None,
+        "error": None,
+        "due": now,
+        "job_id": None,
+        "lease_owner": None,
+        "lease_until": None,
+    }
+    return tx.execute(update(articles).where(dead).values(**renewed)).rowcount
 
 
 def one(tx: Connection, article_id: int) -> dict[str, Any] | None:
@@ -203,6 +230,12 @@ def one(tx: Connection, article_id: int) -> dict[str, Any] | None:
         return None
     current = (texts.c.article_id == article_id) & (texts.c.generation == row["generation"])
     return {**row, "text": tx.execute(select(texts.c.text).where(current)).scalar() or ""}
+
+
+def _holds_feed(tx: Connection, feed_id: int) -> bool:
+    """Whether the feed is there, and keep it until the transaction ends."""
+    chosen = select(feeds.c.id).where(feeds.c.id == feed_id).with_for_update(read=True, key_share=True)
+    return tx.execute(chosen).first() is not None
 
 
 def _known_entries(tx: Connection, feed_id: int | None, keys: Sequence[str]) -> dict[str, int]:

@@ -7,22 +7,38 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    NoSuchModuleError,
+    OperationalError,
+)
 
 from pipeline.errors import LedgerError
 from pipeline.ledger import migrations
 
+INTAKE, DISPATCH = 7_583_002, 7_583_003  # any fixed numbers: advisory locks of PostgreSQL, see `one_at_a_time`
 BUSY_MS = 30_000  # how long a writer waits for another one; transactions are short, so this is only reached in trouble
+IDLE_MS = 120_000  # how long a transaction may do nothing; the longest pause is a clusterer at work on 500 articles
+CONNECT_SECONDS = 10
 
 
 class Ledger:
-    """The one truth: a SQL database. `read()` and `write()` give a connection inside a transaction."""
+    """The one truth: a SQL database. `read()` and `write()` give a connection inside a transaction.
+
+    It keeps connections open and may be shared by threads, but must not be carried over a fork.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writer = engine.execution_options(slugline_write=True)
+        self._reader = engine
+        if not self.is_sqlite:  # its usual isolation gives each statement a view of its own
+            self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @property
     def is_sqlite(self) -> bool:
@@ -30,8 +46,8 @@ class Ledger:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view of the moment; takes no lock on SQLite."""
-        with _clear_errors(self.engine), self.engine.connect() as tx:
+        """A consistent view of the moment, in which nothing can be written; takes no lock on SQLite."""
+        with _clear_errors(self.engine), self._reader.connect() as tx:
             yield tx
 
     @contextlib.contextmanager
@@ -48,13 +64,25 @@ class Ledger:
         self.engine.dispose()
 
 
+def one_at_a_time(tx: Connection, lock: int) -> None:
+    """Shut out, until this transaction ends, others that take the same lock. SQLite has one writer anyway."""
+    if tx.dialect.name == "postgresql":
+        tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
+
+
 @contextlib.contextmanager
 def _clear_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, InterfaceError, InternalError) as error:
         away = "" if engine.dialect.name == "sqlite" else "; start PostgreSQL or correct SLUGLINE_DATABASE_URL"
         raise LedgerError(f"the ledger {shown(engine)} cannot be used: {_first_line(error)}{away}") from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:  # a statement was wrong, which is a bug, not a matter of the database
+            raise
+        # SQLite's way to say that the file is none of its own, or damaged.
+        way_out = "restore a backup, or choose another place with --data-dir"
+        raise LedgerError(f"the ledger {shown(engine)} cannot be used: {_first_line(error)}; {way_out}") from error
 
 
 def _first_line(error: DBAPIError) -> str:
@@ -84,17 +112,23 @@ def connect(url: str) -> Ledger:
     options: dict[str, Any] = {}
     if backend == "sqlite":
         _make_room(parsed.database)
-        options = {"poolclass": NullPool, "connect_args": {"timeout": BUSY_MS / 1000}}
+        # Kept open: when the last connection to a file is closed, SQLite copies its whole log back and syncs it, which
+        # takes thirty times as long as the transaction itself.
+        options = {"connect_args": {"timeout": BUSY_MS / 1000}, "pool_size": 8, "max_overflow": -1}
     else:
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         options = {"pool_pre_ping": True, "pool_size": 4, "max_overflow": 4, "pool_recycle": 1800}
+        if "connect_timeout" not in parsed.query:
+            options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
     try:
         engine = create_engine(parsed, **options)
     except (ArgumentError, ImportError) as error:
         raise LedgerError(f"SLUGLINE_DATABASE_URL cannot be used: {error}") from error
     if backend == "sqlite":
         _tune_sqlite(engine)
+    else:
+        _tune_postgres(engine)
     return Ledger(engine)
 
 
@@ -110,6 +144,15 @@ def _make_room(database: str | None) -> None:
         raise LedgerError(
             f"the ledger {database} cannot be written ({error.strerror}); choose another place with --data-dir"
         ) from error
+
+
+def _tune_postgres(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connected(dbapi: Any, _record: Any) -> None:
+        # A process that was stopped in the middle of a transaction must not hold up all the others for ever.
+        dbapi.execute(f"SET lock_timeout={BUSY_MS}")
+        dbapi.execute(f"SET idle_in_transaction_session_timeout={IDLE_MS}")
+        dbapi.commit()
 
 
 def _tune_sqlite(engine: Engine) -> None:
@@ -129,6 +172,8 @@ def _tune_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get("slugline_write", False)
+        # A write in `read()` would be rolled back without a word: it fails instead.
+        connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if write else 'ON'}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 

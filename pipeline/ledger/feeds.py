@@ -30,7 +30,7 @@ def every(tx: Connection) -> list[Feed]:
 def find(tx: Connection, reference: str) -> Feed | None:
     """The feed with this id or URL."""
     condition = feeds.c.url == reference
-    if reference.isdecimal():
+    if reference.isdecimal() and len(reference) < 19:  # longer ones are no ids, and more than 64 bits
         condition = or_(condition, feeds.c.id == int(reference))
     row = tx.execute(select(feeds).where(condition)).mappings().first()
     return _feed(row) if row else None

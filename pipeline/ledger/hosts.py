@@ -21,7 +21,10 @@ def ensure(tx: Connection, keys: Iterable[str], now: datetime) -> None:
 
 def reserve_handout(tx: Connection, keys: Iterable[str], until: datetime) -> None:
     """Keep dispatch from handing out anything of these hosts before `until`."""
-    tx.execute(update(hosts).where(hosts.c.host_key.in_(sorted(set(keys)))).values(next_handout=until))
+    chosen = hosts.c.host_key.in_(sorted(set(keys)))
+    # Rows are locked in the order of their keys, as everywhere: else two transactions may wait for each other.
+    tx.execute(select(hosts.c.host_key).where(chosen).order_by(hosts.c.host_key).with_for_update()).all()
+    tx.execute(update(hosts).where(chosen).values(next_handout=until))
 
 
 def reserve_request(tx: Connection, key: str, now: datetime, spacing: float, patience: float) -> float | None:
@@ -30,8 +33,10 @@ def reserve_request(tx: Connection, key: str, now: datetime, spacing: float, pat
     Returns the seconds to wait before making it (0 or more), or None when the host's next free moment is further
     away than `patience` seconds: then nothing is booked and the work belongs back in the ledger.
     """
-    row = tx.execute(select(hosts.c.next_request).where(hosts.c.host_key == key).with_for_update()).one()
-    start = max(now, row.next_request)
+    booked = tx.execute(select(hosts.c.next_request).where(hosts.c.host_key == key).with_for_update()).scalar()
+    if booked is None:
+        ensure(tx, [key], now)
+    start = max(now, booked or now)
     wait: float = (start - now).total_seconds()
     if wait > patience:
         return None
@@ -57,3 +62,9 @@ def robots(tx: Connection, key: str, now: datetime) -> str | None:
 
 def keep_robots(tx: Connection, key: str, robots_txt: str, until: datetime) -> None:
     tx.execute(update(hosts).where(hosts.c.host_key == key).values(robots=robots_txt, robots_until=until))
+
+
+def free_at(tx: Connection, key: str) -> datetime | None:
+    """When the next request to a host may be made, as booked so far or as the host asked for; None: not known yet."""
+    found: datetime | None = tx.execute(select(hosts.c.next_request).where(hosts.c.host_key == key)).scalar()
+    return found

@@ -49,7 +49,26 @@ class UtcDateTime(TypeDecorator[datetime]):
         return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
 
 
+class CleanText(TypeDecorator[str]):
+    """Text that both databases and every reader can take: pages and feeds do carry NUL, which PostgreSQL refuses, and
+    halves of surrogate pairs, which no encoder takes. One such page must not fail the batch that it came with."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or value.isascii():
+            return value.replace("\x00", "") if value else value
+        return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only on INTEGER PRIMARY KEY
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """For an index over some rows only."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
 
 metadata = MetaData(
     naming_convention={
@@ -64,24 +83,24 @@ feeds = Table(
     "feeds",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("url", Text, nullable=False, unique=True),
-    Column("title", Text, nullable=False, server_default=""),
+    Column("url", CleanText, nullable=False, unique=True),
+    Column("title", CleanText, nullable=False, server_default=""),
     Column("tags", JSON, nullable=False, server_default=text("'[]'")),
-    Column("state", Text, nullable=False, server_default="active"),
-    Column("etag", Text),
-    Column("last_modified", Text),
-    Column("body_hash", Text),
+    Column("state", CleanText, nullable=False, server_default="active"),
+    Column("etag", CleanText),
+    Column("last_modified", CleanText),
+    Column("body_hash", CleanText),
     Column("interval", Float, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
-    Column("error", Text, nullable=False, server_default=""),
+    Column("error", CleanText, nullable=False, server_default=""),
     Column("due", UtcDateTime, nullable=False),
-    Column("due_reason", Text, nullable=False, server_default=""),
+    Column("due_reason", CleanText, nullable=False, server_default=""),
     Column("first_polled", UtcDateTime),
     Column("last_polled", UtcDateTime),
     Column("last_success", UtcDateTime),
     Column("last_new", UtcDateTime),
     Column("created", UtcDateTime, nullable=False),
-    Column("lease_token", Text),
+    Column("lease_token", CleanText),
     Column("lease_until", UtcDateTime),
     Index(None, "state", "due"),
     sqlite_autoincrement=True,
@@ -90,10 +109,10 @@ feeds = Table(
 hosts = Table(
     "hosts",
     metadata,
-    Column("host_key", Text, primary_key=True),
+    Column("host_key", CleanText, primary_key=True),
     Column("next_handout", UtcDateTime, nullable=False),  # dispatch hands out nothing of this host before
     Column("next_request", UtcDateTime, nullable=False),  # checked and moved on again when the request is made
-    Column("robots", Text),  # robots.txt as last fetched; empty: none, everything is allowed
+    Column("robots", CleanText),  # robots.txt as last fetched; empty: none, everything is allowed
     Column("robots_until", UtcDateTime),
 )
 
@@ -101,40 +120,45 @@ articles = Table(
     "articles",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("url_key", Text, nullable=False, unique=True),
-    Column("url", Text, nullable=False),
-    Column("canonical_url", Text),
-    Column("host_key", Text, nullable=False),
-    Column("external_id", Text, unique=True),
+    Column("url_key", CleanText, nullable=False, unique=True),
+    Column("url", CleanText, nullable=False),
+    Column("canonical_url", CleanText),
+    Column("canonical_key", CleanText),  # its identity as in `url_key`: URLs may be longer than an index takes
+    Column("host_key", CleanText, nullable=False),
+    Column("external_id", CleanText, unique=True),
     Column("feed_id", Id, ForeignKey("feeds.id", ondelete="SET NULL")),
-    Column("state", Text, nullable=False),
+    Column("state", CleanText, nullable=False),
     Column("generation", Integer, nullable=False, server_default="1"),
-    Column("reason", Text),
-    Column("error", Text),
+    Column("reason", CleanText),
+    Column("error", CleanText),
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("due", UtcDateTime, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("job_id", Text),  # the RQ job this was handed to; it is the token of the lease as well
-    Column("lease_owner", Text),  # empty while the job waits in Redis
+    Column("job_id", CleanText),  # the RQ job this was handed to; it is the token of the lease as well
+    Column("lease_owner", CleanText),  # empty while the job waits in Redis
     Column("lease_until", UtcDateTime),
     Column("backfill", Boolean, nullable=False, server_default=false()),
-    Column("title", Text, nullable=False, server_default=""),
-    Column("lead", Text, nullable=False, server_default=""),
-    Column("outlet", Text, nullable=False, server_default=""),
+    Column("title", CleanText, nullable=False, server_default=""),
+    Column("lead", CleanText, nullable=False, server_default=""),
+    Column("outlet", CleanText, nullable=False, server_default=""),
     Column("authors", JSON, nullable=False, server_default=text("'[]'")),
-    Column("lang", Text),
+    Column("lang", CleanText),
     Column("published", UtcDateTime),
     Column("modified", UtcDateTime),
-    Column("image_url", Text),
+    Column("image_url", CleanText),
     Column("sources", JSON, nullable=False, server_default=text("'{}'")),
     Column("seen", UtcDateTime, nullable=False),
     Column("fetched", UtcDateTime),
     Column("embedded", UtcDateTime),
     Column("filed", UtcDateTime),
     Column("original_id", Id, ForeignKey("articles.id")),
-    Index(None, "state", "job_id", "priority", "due"),
-    Index(None, "lease_until"),
-    Index(None, "canonical_url"),
+    Index(None, "state", "id"),
+    # The waiting line in its order, and what is under way: small beside the rest, and asked for all the time.
+    Index("ix_articles_waiting", "state", "priority", "due", "id", **_only("job_id IS NULL")),
+    Index(None, "job_id", **_only("job_id IS NOT NULL")),
+    Index(None, "lease_until", **_only("lease_until IS NOT NULL")),
+    Index(None, "canonical_key"),
+    Index(None, "original_id"),  # without it each deletion would look through all articles for references
     sqlite_autoincrement=True,
 )
 
@@ -144,15 +168,15 @@ sightings = Table(
     Column("id", Id, primary_key=True),
     Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("feed_id", Id, ForeignKey("feeds.id", ondelete="SET NULL")),
-    Column("entry_key", Text, nullable=False),
-    Column("url_key", Text, nullable=False, index=True),
-    Column("url", Text, nullable=False),
-    Column("title", Text, nullable=False, server_default=""),
+    Column("entry_key", CleanText, nullable=False),
+    Column("url_key", CleanText, nullable=False, index=True),
+    Column("url", CleanText, nullable=False),
+    Column("title", CleanText, nullable=False, server_default=""),
     Column("published", UtcDateTime),
-    Column("summary", Text, nullable=False, server_default=""),
-    Column("content", Text, nullable=False, server_default=""),
+    Column("summary", CleanText, nullable=False, server_default=""),
+    Column("content", CleanText, nullable=False, server_default=""),
     Column("authors", JSON, nullable=False, server_default=text("'[]'")),
-    Column("lang", Text),
+    Column("lang", CleanText),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_seen", UtcDateTime, nullable=False),
     UniqueConstraint("feed_id", "entry_key"),
@@ -164,8 +188,8 @@ texts = Table(
     metadata,
     Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), nullable=False),
     Column("generation", Integer, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("title", CleanText, nullable=False),
+    Column("text", CleanText, nullable=False),
     Column("signature", LargeBinary),
     Column("created", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("article_id", "generation"),
@@ -176,7 +200,7 @@ vectors = Table(
     metadata,
     Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), nullable=False),
     Column("generation", Integer, nullable=False),
-    Column("version", Text, nullable=False),  # model and text preparation; two versions never meet
+    Column("version", CleanText, nullable=False),  # model and text preparation; two versions never meet
     Column("vector", LargeBinary, nullable=False),  # float16, little-endian
     Column("created", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("article_id", "generation", "version"),
@@ -186,13 +210,13 @@ storylines = Table(
     "storylines",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("title", Text, nullable=False, server_default=""),
-    Column("text", Text, nullable=False, server_default=""),
-    Column("lang", Text),
+    Column("title", CleanText, nullable=False, server_default=""),
+    Column("text", CleanText, nullable=False, server_default=""),
+    Column("lang", CleanText),
     Column("declared", Boolean, nullable=False, server_default=false()),
-    Column("state", Text, nullable=False),
-    Column("headline", Text, nullable=False, server_default=""),
-    Column("lead", Text, nullable=False, server_default=""),
+    Column("state", CleanText, nullable=False),
+    Column("headline", CleanText, nullable=False, server_default=""),
+    Column("lead", CleanText, nullable=False, server_default=""),
     Column("merged_into", Id, ForeignKey("storylines.id")),
     Column("articles", Integer, nullable=False, server_default="0"),
     Column("originals", Integer, nullable=False, server_default="0"),
@@ -203,7 +227,7 @@ storylines = Table(
     Column("updated", UtcDateTime, nullable=False, index=True),
     Column("sequence", Integer, nullable=False, server_default="0"),  # of its latest event
     Column("vector", LargeBinary),  # of a declared storyline's title and text
-    Column("vector_version", Text),
+    Column("vector_version", CleanText),
     sqlite_autoincrement=True,
 )
 
@@ -213,22 +237,23 @@ memberships = Table(
     Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("generation", Integer, nullable=False),
     Column("storyline_id", Id, ForeignKey("storylines.id"), nullable=False),
-    Column("kind", Text, nullable=False),  # original or duplicate
+    Column("kind", CleanText, nullable=False),  # original or duplicate
     Column("position", Id, nullable=False, unique=True),  # the clusterer's own order: what a rebuild follows
     Column("why", JSON, nullable=False),
     Column("filed", UtcDateTime, nullable=False),
     Index(None, "storyline_id", "position"),
+    Index(None, "filed"),
 )
 
 commands = Table(
     "commands",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("kind", Text, nullable=False),
+    Column("kind", CleanText, nullable=False),
     Column("payload", JSON, nullable=False),
-    Column("state", Text, nullable=False, server_default="pending"),
+    Column("state", CleanText, nullable=False, server_default="pending"),
     Column("result", JSON),
-    Column("error", Text),
+    Column("error", CleanText),
     Column("created", UtcDateTime, nullable=False),
     Column("applied", UtcDateTime),
     Index(None, "state", "id"),
@@ -239,22 +264,23 @@ events = Table(
     "events",
     metadata,
     Column("seq", Id, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
-    Column("type", Text, nullable=False),
-    Column("subject", Text, nullable=False),
+    Column("id", CleanText, nullable=False, unique=True),
+    Column("type", CleanText, nullable=False),
+    Column("subject", CleanText, nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("time", UtcDateTime, nullable=False),
     Column("data", JSON, nullable=False),
     Column("position", BigInteger, unique=True),  # given by the relay, without gaps
     UniqueConstraint("subject", "sequence"),
+    Index("ix_events_waiting", "seq", **_only("position IS NULL")),
     sqlite_autoincrement=True,
 )
 
 roles = Table(
     "roles",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", CleanText, primary_key=True),
     Column("token", BigInteger, nullable=False),  # the fencing token: grows with each change of hands
-    Column("owner", Text, nullable=False),
+    Column("owner", CleanText, nullable=False),
     Column("until", UtcDateTime, nullable=False),
 )

@@ -125,6 +125,13 @@ def file_article(
     _grow(tx, article, storyline_id, copy_of=copy_of, headline=headline, lead=lead, now=now)
 
 
+def park(tx: Connection, article_id: int, reason: str, error: str, now: datetime) -> None:
+    """Give up an article that cannot be filed: it goes to the dead letters with its reason, and blocks nothing."""
+    values = {"state": ArticleState.DEAD, "reason": reason, "error": error, "due": now}
+    waiting = (articles.c.id == article_id, articles.c.state == ArticleState.EMBEDDED)
+    tx.execute(update(articles).where(*waiting).values(**values))
+
+
 def _grow(
     tx: Connection, article: Article, storyline_id: int, *, copy_of: int | None, headline: str, lead: str, now: datetime
 ) -> None:

@@ -17,10 +17,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline import urls
 from pipeline.errors import LeaseLostError
+from pipeline.ledger.engine import DISPATCH, one_at_a_time
 from pipeline.ledger.schema import articles, hosts, sightings, texts, vectors
 from pipeline.records import ArticleState, Entry, Extraction
 
-SCAN = 1000  # due articles looked at in one hand-out; hosts that are booked are filtered out before
+SCAN = 1000  # due articles looked at in one go; hosts that are booked are filtered out before
+SCANS = 8  # goes in one hand-out: more than one only where few hosts have very long lines
 REFUSED_SECONDS = 1.0  # when an article comes up again whose host was booked further ahead than the worker would wait
 
 
@@ -50,7 +52,11 @@ class Stale:
 
 
 def due_for_fetch(tx: Connection, now: datetime, limit: int) -> list[tuple[int, str]]:
-    """Up to `limit` articles (id, host) that are due, at most one for each host, none of a host that is booked."""
+    """Up to `limit` articles (id, host) that are due, at most one for each host, none of a host that is booked.
+
+    Until the transaction ends nobody else hands anything out.
+    """
+    one_at_a_time(tx, DISPATCH)
     waiting = (
         select(articles.c.id, articles.c.host_key)
         .join(hosts, hosts.c.host_key == articles.c.host_key)
@@ -58,24 +64,26 @@ def due_for_fetch(tx: Connection, now: datetime, limit: int) -> list[tuple[int, 
         .where(hosts.c.next_handout <= now)
         .order_by(articles.c.priority, articles.c.due, articles.c.id)
         .limit(SCAN)
-        .with_for_update(of=[articles], skip_locked=True)
     )
     chosen: dict[str, int] = {}
-    for article_id, host_key in tx.execute(waiting):
-        chosen.setdefault(host_key, article_id)
-        if len(chosen) == limit:
+    for _ in range(SCANS):
+        rows = tx.execute(waiting.where(articles.c.host_key.not_in(list(chosen)))).all()
+        for article_id, host_key in rows:
+            if len(chosen) < limit:
+                chosen.setdefault(host_key, article_id)
+        if len(rows) < SCAN or len(chosen) >= limit:
             break
     return [(article_id, host_key) for host_key, article_id in chosen.items()]
 
 
 def due_for_embed(tx: Connection, now: datetime, limit: int) -> list[int]:
-    """Up to `limit` fetched articles that nobody embeds yet, in the order they came."""
+    """Up to `limit` fetched articles that nobody embeds yet, in the order they came; locks as `due_for_fetch`."""
+    one_at_a_time(tx, DISPATCH)
     waiting = (
         select(articles.c.id)
         .where(articles.c.state == ArticleState.FETCHED, articles.c.job_id.is_(None), articles.c.due <= now)
-        .order_by(articles.c.priority, articles.c.id)
+        .order_by(articles.c.priority, articles.c.due, articles.c.id)
         .limit(limit)
-        .with_for_update(skip_locked=True)
     )
     return list(tx.execute(waiting).scalars())
 
@@ -90,11 +98,15 @@ def claim(
     tx: Connection, ids: Sequence[int], state: ArticleState, job_id: str, owner: str, now: datetime, lease: float
 ) -> list[Claim]:
     """Take the articles of a job that still wait for it; commits the attempt. Others are left out without a word:
-    they are done, in other hands, or on their way to dispatch again."""
+    they are done, in other hands, or on their way to dispatch again. The order is that of the hosts, in which all
+    workers book them: in orders of their own two of them could wait for each other."""
     open_ = (articles.c.id.in_(ids), articles.c.state == state, articles.c.job_id == job_id)
     free = or_(articles.c.lease_owner.is_(None), articles.c.lease_until < now)
     rows = tx.execute(
-        select(articles).where(*open_, free).order_by(articles.c.id).with_for_update(skip_locked=True)
+        select(articles)
+        .where(*open_, free)
+        .order_by(articles.c.host_key, articles.c.id)
+        .with_for_update(skip_locked=True)
     ).mappings()
     taken = [
         Claim(
@@ -145,13 +157,14 @@ def renew(tx: Connection, job_id: str, owner: str, now: datetime, lease: float) 
 
 def finish_fetch(tx: Connection, done: Claim, page: Extraction, signature: bytes | None, now: datetime) -> str:
     """Record the text. Returns `fetched`, or `sighting` when the page turned out to be that of a known article."""
-    canonical = page.canonical_url or done.url
+    canonical = page.canonical_url if page.canonical_url and urls.is_http(page.canonical_url) else done.url
     twin = _same_page(tx, done, canonical, page.title)
     if twin is not None:
         _become_sighting(tx, done, twin)
         return "sighting"
     values: dict[str, Any] = {
         "canonical_url": canonical,
+        "canonical_key": urls.key(canonical),
         "title": page.title,
         "lead": page.lead,
         "outlet": page.outlet,
@@ -246,8 +259,8 @@ def _held(done: Claim, state: ArticleState) -> tuple[ColumnElement[bool], ...]:
 
 def _end(tx: Connection, done: Claim, before: ArticleState, after: ArticleState, due: datetime, **values: Any) -> None:
     free: dict[str, Any] = {"job_id": None, "lease_owner": None, "lease_until": None}
-    if after != before:
-        free["attempts"] = 0 if after in (ArticleState.FETCHED, ArticleState.EMBEDDED) else articles.c.attempts
+    if after in (ArticleState.FETCHED, ArticleState.EMBEDDED) and after != before:
+        free |= {"attempts": 0, "reason": None, "error": None}  # what went wrong on the way is history
     changed = tx.execute(update(articles).where(*_held(done, before)).values(state=after, due=due, **free | values))
     if changed.rowcount != 1:
         raise LeaseLostError(f"article {done.id} is in other hands by now; what was made of it is left out")
@@ -263,7 +276,7 @@ def _same_page(tx: Connection, done: Claim, canonical: str, title: str) -> int |
     """Another article with this canonical URL and title. The title guards against sites whose every page names the
     front page as canonical."""
     key = urls.key(canonical)
-    same = or_(articles.c.url_key == key, articles.c.canonical_url == canonical)
+    same = or_(articles.c.url_key == key, articles.c.canonical_key == key)
     ready = articles.c.state.not_in((ArticleState.QUEUED, ArticleState.REJECTED, ArticleState.DEAD))
     found = select(articles.c.id).where(same, ready, articles.c.id != done.id, articles.c.title == title).limit(1)
     return tx.execute(found).scalar()

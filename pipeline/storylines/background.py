@@ -2,12 +2,14 @@
 
 Both know only what was filed before, and both are kept per language: among English articles the stop words of
 Vietnamese are rare, and an English model finds any two Vietnamese texts alike. Measured against articles of other
-languages, everything in such a language would look like one story.
+languages, everything in such a language would look like one story. Words need the measure as much as vectors: where
+words are short and few, as syllables are, unrelated texts share more of them.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +17,13 @@ import numpy.typing as npt
 
 from pipeline.records import Vector
 from pipeline.storylines.evidence import EMPTY, TERM_SPACE, SparseVec
+from pipeline.storylines.members import BODY_TERMS, Lookup
 
 _HALVE_AT = 200_000  # articles; from then on old usage fades, and the counts stay exact in float32
 _PRIOR_MIDDLE, _PRIOR_SPREAD = 0.05, 0.12  # cosines of unrelated English articles under MiniLM
-_LOWER = 0.16  # share of a normal distribution that lies more than one standard deviation below its middle
+_SHARE = 20
+USUAL_WORDS = 0.10
+"""Square root of the cosine of two unrelated English bodies, as the decision's weights know it."""
 
 
 class TermFrequencies:
@@ -64,64 +69,108 @@ class TermFrequencies:
 
 @dataclass(frozen=True, slots=True)
 class Ordinary:
-    """How near an article is to unrelated ones: the middle of its cosines, and how far they scatter below it."""
+    """How like an article is to unrelated ones: middle and spread of its vector's cosines, and the middle of the
+    square roots of its body's cosines."""
 
-    middle: float
-    spread: float
+    middle: float = _PRIOR_MIDDLE
+    spread: float = _PRIOR_SPREAD
+    words: float = USUAL_WORDS
 
 
-class RecentVectors:
-    """The vectors of the last articles of each language, which say how near is near."""
+class Background:
+    """The last articles of each language, which say how near is near.
+
+    A storyline holds a twentieth of it at most. A flood of near-identical pages would else become the measure of all
+    things, and nothing would be near to anything, the flood's own next page included.
+    """
 
     def __init__(self, articles: int, prior: float, languages: int) -> None:
         self._size, self._prior, self._languages = articles, prior, languages
-        self._rings: dict[str, _Ring] = {}
+        self._recent: dict[str, _Recent] = {}
+        self._lookup = Lookup()
 
-    def add(self, vector: Vector, lang: str) -> None:
-        """Remember one article."""
+    def add(self, vector: Vector | None, body: SparseVec, lang: str, storyline: int) -> None:
+        """Remember one article; `body` has at most `members.BODY_TERMS` terms."""
         key = self._key(lang)
-        if key not in self._rings:
-            self._rings[key] = _Ring(self._size, len(vector))
-        self._rings[key].add(vector)
+        recent = self._recent.setdefault(key, _Recent(self._size))
+        if vector is not None:
+            recent.vectors.add(vector, storyline)
+        ids, weights = np.zeros(BODY_TERMS, np.int32), np.zeros(BODY_TERMS, np.float32)
+        ids[: len(body)], weights[: len(body)] = body.ids, body.values
+        slot = recent.bodies.add(weights, storyline)
+        recent.terms[slot] = ids
 
-    def measure(self, vector: Vector, lang: str) -> Ordinary:
-        """Middle and spread of the article's cosines to the recent ones, blended with a prior.
+    def measure(self, vector: Vector | None, body: SparseVec, lang: str) -> Ordinary:
+        """What the article has in common with the recent ones of its language, blended with a prior."""
+        recent = self._recent.get(self._key(lang))
+        if recent is None:
+            return Ordinary()
+        middle, spread, words = _PRIOR_MIDDLE, _PRIOR_SPREAD, USUAL_WORDS
+        if vector is not None and recent.vectors.count:
+            cosines = recent.vectors.rows @ vector
+            trust = self._trust(recent.vectors)
+            middle = trust * float(np.median(cosines)) + (1 - trust) * _PRIOR_MIDDLE
+            spread = trust * float(cosines.std()) + (1 - trust) * _PRIOR_SPREAD
+        if len(body):
+            self._lookup.load(body)
+            weights = recent.bodies.rows
+            roots = np.sqrt(np.maximum(0.0, self._lookup.dots(recent.terms[: len(weights)], weights)))
+            trust = self._trust(recent.bodies)
+            words = trust * float(np.median(roots)) + (1 - trust) * USUAL_WORDS
+        return Ordinary(middle, spread, words)
 
-        The spread is taken below the median: above it lie the articles of the same story, and the more of those there
-        are, the less near they would seem.
-        """
-        ring = self._rings.get(self._key(lang))
-        if ring is None or not ring.count:
-            return Ordinary(_PRIOR_MIDDLE, _PRIOR_SPREAD)
-        cosines = ring.vectors @ vector
-        trust = 1.0 if ring.full else ring.count / (ring.count + self._prior)
-        middle, low = float(np.median(cosines)), float(np.quantile(cosines, _LOWER))
-        return Ordinary(
-            trust * middle + (1 - trust) * _PRIOR_MIDDLE, trust * (middle - low) + (1 - trust) * _PRIOR_SPREAD
-        )
+    def _trust(self, ring: _Ring) -> float:
+        return 1.0 if ring.count == ring.size else ring.count / (ring.count + self._prior)
 
     def _key(self, lang: str) -> str:
-        return lang if lang in self._rings or len(self._rings) < self._languages else ""
+        return lang if lang in self._recent or len(self._recent) < self._languages else ""
+
+
+class _Recent:
+    """One language's recent articles: `terms` are the ids that belong to the weights in `bodies`."""
+
+    def __init__(self, size: int) -> None:
+        self.vectors, self.bodies = _Ring(size), _Ring(max(1, size // 5))
+        self.terms = np.zeros((self.bodies.size, BODY_TERMS), np.int32)
 
 
 class _Ring:
-    def __init__(self, size: int, dimension: int) -> None:
-        self._rows = np.empty((min(size, 64), dimension), np.float32)
-        self._size, self.count = size, 0
+    """The last `size` rows, of which no storyline has more than a twentieth."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.count, self._next = size, 0, 0
+        self._most = max(1, size // _SHARE)
+        self._rows = np.empty((0, 0), np.float32)
+        self._owner: list[int] = []
+        self._slots: dict[int, deque[int]] = {}
 
     @property
-    def full(self) -> bool:
-        return self.count >= self._size
+    def rows(self) -> npt.NDArray[np.float32]:
+        return self._rows[: self.count]
 
-    @property
-    def vectors(self) -> npt.NDArray[np.float32]:
-        return self._rows[: min(self.count, self._size)]
-
-    def add(self, vector: Vector) -> None:
-        at = self.count % self._size
-        if at >= len(self._rows):
-            grown = np.empty((min(self._size, 2 * len(self._rows)), self._rows.shape[1]), np.float32)
-            grown[: len(self._rows)] = self._rows
+    def add(self, row: npt.NDArray[np.float32], storyline: int) -> int:
+        """Keep a row, return where."""
+        own = self._slots.setdefault(storyline, deque())
+        slot = own.popleft() if len(own) >= self._most else self._oldest()
+        own.append(slot)
+        self._slots[storyline] = own
+        if slot == len(self._owner):
+            self._owner.append(storyline)
+        self._owner[slot] = storyline
+        if slot >= len(self._rows):
+            grown = np.empty((min(self.size, max(64, 2 * len(self._rows))), len(row)), np.float32)
+            if self.count:
+                grown[: self.count] = self.rows
             self._rows = grown
-        self._rows[at] = vector
-        self.count += 1
+        self._rows[slot] = row
+        self.count = max(self.count, slot + 1)
+        return slot
+
+    def _oldest(self) -> int:
+        slot, self._next = self._next, (self._next + 1) % self.size
+        if slot < len(self._owner):
+            owner = self._owner[slot]
+            self._slots[owner].remove(slot)
+            if not self._slots[owner]:
+                del self._slots[owner]
+        return slot

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.storylines.background import Ordinary
+from pipeline.storylines.background import USUAL_WORDS, Ordinary
 from pipeline.storylines.options import FilingOptions
 
 _SPREAD_FLOOR = 0.02  # a stream of one topic has hardly any spread; without a floor its noise would count as nearness
@@ -80,15 +80,17 @@ def weigh(likeness: Likeness, ordinary: Ordinary, options: FilingOptions) -> tup
     """The evidence for one storyline.
 
     Nearness counts in standard deviations above what is ordinary for this article, since no fixed cosine parts same
-    from different on every stream. Square roots lift the small cosines of sparse vectors, where the difference lies.
+    from different on every stream; what bodies have in common counts as far as it exceeds the ordinary. Square roots
+    lift the small cosines of sparse vectors, where the difference lies.
     """
+    excess = ordinary.words - USUAL_WORDS
     words = (
-        Evidence(name="title", value=math.sqrt(max(0.0, likeness.title)), weight=options.title_weight),
-        Evidence(name="body", value=math.sqrt(max(0.0, likeness.body)), weight=options.body_weight),
-        Evidence(name="member", value=math.sqrt(max(0.0, likeness.member)), weight=options.member_weight),
+        Evidence(name="title", value=_root(likeness.title), weight=options.title_weight),
+        Evidence(name="body", value=max(0.0, _root(likeness.body) - excess), weight=options.body_weight),
+        Evidence(name="member", value=max(0.0, _root(likeness.member) - excess), weight=options.member_weight),
     )
     if likeness.names is not None:
-        names = Evidence(name="names", value=math.sqrt(max(0.0, likeness.names)), weight=options.names_weight)
+        names = Evidence(name="names", value=_root(likeness.names), weight=options.names_weight)
     else:  # a script without capitals: what the other words say stands for them, or it could never reach the threshold
         mean = sum(e.contribution for e in words) / sum(e.weight for e in words)
         names = Evidence(name="names (none: as the words)", value=mean, weight=options.names_weight)
@@ -150,3 +152,7 @@ def reprint(original: int, storyline: int, similarity: float, options: FilingOpt
         runner_up_score=None,
         copy_of=original,
     )
+
+
+def _root(cosine: float) -> float:
+    return math.sqrt(max(0.0, cosine))

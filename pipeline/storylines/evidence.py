@@ -72,13 +72,15 @@ EMPTY = SparseVec(np.empty(0, np.int32), np.empty(0, np.float32))
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What an article shows of itself: counts of terms, its unit vector (d,) or None, its language's short code."""
+    """What an article shows of itself: counts of terms, its unit vector (d,) or None, its language's short code, and
+    whether it has a title (where not, the beginning of the text stands for it)."""
 
     title: SparseVec
     body: SparseVec
     names: SparseVec
     dense: Vector | None
     lang: str
+    titled: bool
 
 
 def words(text: str) -> list[str]:
@@ -130,6 +132,7 @@ def read(title: str, text: str, vector: Vector | None, lang: str | None) -> Feat
         names=hashed(names(title, text)),
         dense=usable_vector(vector),
         lang=short_lang(lang),
+        titled=bool(title),
     )
 
 
@@ -139,12 +142,15 @@ def tells_of_title(shown: Features) -> bool:
     Registration walls and error pages carry an article's title above a text that forty other pages have too. Such a
     text proves no reprint.
     """
-    if not len(shown.title):
+    if not len(shown.title) or not len(shown.body):
         return True
     at = np.searchsorted(shown.body.ids, shown.title.ids)
-    found = shown.body.values[np.minimum(at, len(shown.body) - 1)]
-    # The body counts the title's words twice (`read`); what is beyond that comes from the text.
-    return float(np.mean(found > 2 * shown.title.values)) >= _TOLD_SHARE
+    at = np.minimum(at, len(shown.body) - 1)
+    counts = np.where(shown.body.ids[at] == shown.title.ids, shown.body.values[at], 0.0)
+    # Of a title the body counts the words twice (`read`): what is beyond that comes from the text. Where there is no
+    # title, the beginning of the text stands for it.
+    from_title = 2.0 * shown.title.values if shown.titled else 0.0
+    return float(np.mean(counts > from_title)) >= _TOLD_SHARE
 
 
 def hashed(counts: Mapping[str, int]) -> SparseVec:

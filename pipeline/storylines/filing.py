@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.records import Article, Vector
-from pipeline.storylines.background import Ordinary, RecentVectors
+from pipeline.storylines.background import Background
 from pipeline.storylines.copies import CopyIndex, Original, comparable, signature
 from pipeline.storylines.decide import Decision, Evidence, judge, reprint
 from pipeline.storylines.evidence import Features, features, moment, read, tells_of_title
@@ -48,7 +48,7 @@ class Filing:
     def __init__(self, options: FilingOptions = FilingOptions()) -> None:  # noqa: B008 - frozen
         self.options = options
         self._terms = Terms()
-        self._recent = RecentVectors(
+        self._background = Background(
             options.background_articles, options.background_prior, options.background_languages
         )
         self._index = StorylineIndex(options)
@@ -82,7 +82,7 @@ class Filing:
         shown = reading.features
         weighed = self._terms.weigh(shown, counted=False)
         dense = shown.dense
-        ordinary = Ordinary(0.0, 0.0) if dense is None else self._recent.measure(dense, shown.lang)
+        ordinary = self._background.measure(dense, weighed.body, shown.lang)
         candidates = self._index.candidates(weighed.title, dense, written)
         strands = [self._strands[storyline] for storyline in candidates]
         return judge(self._gauge.measure(strands, weighed, dense, written), ordinary, self.options)
@@ -103,7 +103,6 @@ class Filing:
         strand.seen = max(strand.seen, seen)
         strand.articles += 1
         if copy_of is None and not self._already_in(strand, article.id):
-            self._count(shown)
             self._join(strand, article.id, shown)
             if reading.mark is not None:
                 self._copies.add(Original(article.id, storyline, article.url, reading.mark, written, seen))
@@ -175,14 +174,10 @@ class Filing:
         strand = self._strands[storyline] = Strand(storyline)
         return strand
 
-    def _count(self, shown: Features) -> None:
-        """Let the article count towards what is ordinary, before it is weighed as a member."""
-        self._terms.add(shown)
-        if shown.dense is not None:
-            self._recent.add(shown.dense, shown.lang)
-
     def _join(self, strand: Strand, article: int, shown: Features) -> None:
+        self._terms.add(shown)
         weighed = self._terms.weigh(shown, counted=True)
+        self._background.add(shown.dense, weighed.body, shown.lang, strand.storyline)
         strand.title.add(weighed.title)
         strand.body.add(weighed.body)
         strand.names.add(weighed.names)

@@ -14,22 +14,22 @@ class FilingOptions:
     text, three-day bursts, three thin years, one without times), all with this one setting.
     """
 
-    threshold: float = 0.32
+    threshold: float = 0.34
     """An article joins the best storyline that scores at least this; below it, it opens one."""
     window_hours: float = 120.0
     """A storyline to which nobody added for five days is no candidate for a dated article."""
 
     nearness_weight: float = 0.06
     """Per standard deviation by which the article is nearer to the storyline than to what else was written lately."""
-    title_weight: float = 0.10
-    body_weight: float = 0.10
-    member_weight: float = 0.10
+    title_weight: float = 0.11
+    body_weight: float = 0.17
+    member_weight: float = 0.15
     """For the best single recent member, so that a storyline that moved on takes in what follows its last turn."""
-    names_weight: float = 0.15
+    names_weight: float = 0.18
     """Names and numbers tell two strikes or two shootings apart, where vectors find them alike."""
-    silence_weight: float = 0.02
+    silence_weight: float = 0.014
     """Taken off per natural logarithm of hours since the storyline's last article."""
-    lexical_stand_in: float = 0.75
+    lexical_stand_in: float = 0.5
     """Where a vector is missing on either side, the words vouch for the nearness: this share of what they give."""
 
     declared_silence_hours: float = 24.0

@@ -21,10 +21,10 @@ def strip_outlet(title: str, *, outlet: str = "", url: str = "") -> str:
     the outlet, its host or a news agency, since "Maduro - the call" is one headline. A title never becomes empty.
     """
     kept = " ".join(title.split())
-    parts = _PIPE.split(kept)
-    while len(parts) > 1 and (not parts[-1] or len(parts[-1].split()) <= _MOST_SUFFIX_WORDS):
+    parts = [part for part in _PIPE.split(kept) if part]
+    while len(parts) > 1 and len(parts[-1].split()) <= _MOST_SUFFIX_WORDS:
         parts.pop()
-    kept = " | ".join(part for part in parts if part) or kept
+    kept = " | ".join(parts)
     breaks = list(_DASH.finditer(kept))
     if breaks and _is_outlet(kept[breaks[-1].end() :], outlet, url):
         kept = kept[: breaks[-1].start()].rstrip() or kept

@@ -255,7 +255,7 @@ def test_a_dead_port_and_a_dead_name() -> None:
             await client.get("http://127.0.0.1:1/")
         assert caught.value.reason == "connect"
         with pytest.raises(FetchError) as caught:
-            await client.get("http://a-name-that-is-not-there.invalid/", timeout=20)
+            await client.get("http://a-name-that-is-not-there.invalid/", timeout=5)
         assert caught.value.reason in ("dns", "timeout")
 
     run({}, act)
@@ -367,3 +367,31 @@ def test_many_at_once() -> None:
         assert there.connections <= 8
 
     run({"/": answer()}, act, connections=8)
+
+
+def test_failures_give_their_place_back() -> None:
+    async def hang(_: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        await writer.drain()
+
+    async def act(there: Site, client: Client) -> None:
+        for _ in range(3):
+            with pytest.raises(FetchError, match=r"0\.1 s"):
+                await client.get(there.url("/hang"), timeout=0.1)
+            with pytest.raises(FetchError, match="refused"):
+                await client.get("http://127.0.0.1:1/")
+            with pytest.raises(ForbiddenAddressError):
+                await client.get("http://127.0.0.3/")
+        assert (await client.get(there.url("/"))).body == b"ok"
+
+    run({"/": answer(), "/hang": hang}, act, connections=1)
+
+
+def test_idle_connections_give_way_to_other_hosts() -> None:
+    async def act(there: Site, client: Client) -> None:
+        for number in range(6):
+            assert (await client.get(there.url("/", f"outlet-{number}.localhost"))).status == 200
+        assert (await client.get(there.url("/", "outlet-5.localhost"))).status == 200
+        assert there.connections == 6
+
+    run({"/": answer()}, act, connections=2)

@@ -62,24 +62,22 @@ def test_a_name_that_leads_inside_is_refused() -> None:
 
 
 def test_only_the_addresses_that_passed_are_dialled() -> None:
-    dialled: list[str] = []
+    async def main() -> str:
+        reached: asyncio.Queue[str] = asyncio.Queue()
 
-    async def main() -> None:
         async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            dialled.append(writer.get_extra_info("sockname")[0])
+            reached.put_nowait(writer.get_extra_info("sockname")[0])
             writer.close()
 
-        server = await asyncio.start_server(accept, ["127.0.0.1", "127.0.0.2"], 0)
-        port = server.sockets[0].getsockname()[1]
-        backend = GuardedBackend(Guard(["127.0.0.2/32"]), Answers("127.0.0.1", "10.1.1.1", "127.0.0.2"))
-        second = next(sock for sock in server.sockets if sock.getsockname()[0] == "127.0.0.2").getsockname()[1]
-        stream = await backend.connect_tcp("mixed.example", second, timeout=5)
-        await stream.aclose()
-        server.close()
-        assert port
+        async with await asyncio.start_server(accept, "127.0.0.2", 0) as allowed:
+            port = allowed.sockets[0].getsockname()[1]
+            async with await asyncio.start_server(accept, "127.0.0.1", port):
+                backend = GuardedBackend(Guard(["127.0.0.2/32"]), Answers("127.0.0.1", "10.1.1.1", "127.0.0.2"))
+                stream = await backend.connect_tcp("mixed.example", port, timeout=5)
+                await stream.aclose()
+                return await asyncio.wait_for(reached.get(), 5)
 
-    asyncio.run(main())
-    assert dialled in ([], ["127.0.0.2"])
+    assert asyncio.run(main()) == "127.0.0.2"
 
 
 def test_a_socket_file_is_no_address() -> None:

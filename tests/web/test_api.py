@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import timedelta
 from typing import Any
@@ -100,6 +101,24 @@ def test_cursors_lead_through_storylines_without_gap_or_repetition(
     assert sorted(item["id"] for item in found) == list(range(1, 8))
     keys = [(item["updated" if sort == "updated" else "originals"], item["id"]) for item in found]
     assert keys == sorted(keys, reverse=True)
+
+
+def test_a_cursor_leads_on_through_coverage(settings: Settings, ledger: Ledger, newsroom: Newsroom) -> None:
+    story = newsroom.open()
+    made = [newsroom.file(story, title="Report", published=NOW - timedelta(minutes=at)) for at in (3, 1, 1, 2, 1)]
+    made.append(newsroom.file(story, title="Undated", published=None))  # counts from when it was seen, an hour ago
+    found: list[int] = []
+    cursor: str | None = ""
+    with served(settings, ledger) as site:
+        for _ in range(5):
+            given = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+            body = site.get(f"{API}/storylines/{story}", params=given).json()
+            found += [item["id"] for item in body["coverage"]]
+            cursor = body["next_cursor"]
+            if cursor is None:
+                break
+    assert cursor is None
+    assert found == [made[place] for place in (4, 2, 1, 3, 0, 5)]
 
 
 def test_storylines_can_be_chosen_by_state_and_language(settings: Settings, ledger: Ledger, newsroom: Newsroom) -> None:
@@ -228,13 +247,12 @@ def test_a_feed_needs_a_web_address(settings: Settings, ledger: Ledger, url: str
     assert answer.json()["detail"].startswith("url: ")
 
 
-def test_queues_tell_counts_ages_and_jobs(
-    settings: Settings, ledger: Ledger, newsroom: Newsroom, valkey: redis_client.Redis
-) -> None:
+def test_queues_tell_counts_ages_and_jobs(settings: Settings, ledger: Ledger, newsroom: Newsroom, valkey: str) -> None:
     with ledger.write() as tx:
         newsroom.article(tx, title="waits")
-    queues.enqueue(valkey, queues.EMBED, [queues.Task("embed", "job-1", [1])])
-    with served(settings, ledger, valkey) as site:
+    client = redis_client.Redis.from_url(valkey)
+    queues.enqueue(client, queues.EMBED, [queues.Task("embed", "job-1", [1])])
+    with contextlib.closing(client), served(settings, ledger, client) as site:
         body = site.get(f"{API}/queues").json()
         assert site.get("/readyz").json()["ready"] is True
     stages = {stage["state"]: stage for stage in body["articles"]}
@@ -250,10 +268,12 @@ def test_the_dead_can_be_seen_and_taken_up_again(settings: Settings, ledger: Led
         body = site.get(f"{API}/dead").json()
         assert (body["count"], body["dead"][0]["id"], body["dead"][0]["reason"]) == (1, dead, "model")
         assert "pw" not in body["dead"][0]["error"]
-        assert site.post(f"{API}/dead/{dead}/retry").status_code == 202
-        assert site.get(f"{API}/articles/{dead}").json()["state"] == "queued"
+        retried = site.post(f"{API}/dead/{dead}/retry")
+        assert (retried.status_code, retried.json()) == (202, {"id": dead, "state": "fetched"})
+        article = site.get(f"{API}/articles/{dead}").json()
+        assert (article["state"], article["generation"], article["error"]) == ("fetched", 2, None)
         again = site.post(f"{API}/dead/{dead}/retry")
-        assert (again.status_code, again.json()["detail"]) == (409, f"Article {dead} is not dead but queued.")
+        assert (again.status_code, again.json()["detail"]) == (409, f"Article {dead} is not dead but fetched.")
         assert site.post(f"{API}/dead/999/retry").status_code == 404
 
 

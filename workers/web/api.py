@@ -17,6 +17,7 @@ from pipeline.records import FeedState
 from pipeline.urls import mask
 from workers.web import models, queries
 from workers.web.context import MAX_ID, Context, Here
+from workers.web.guard import BODY_BYTES
 
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 Limit = Annotated[int, Query(ge=1, le=200)]
@@ -25,6 +26,7 @@ NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": models.Problem, "de
 
 router = APIRouter(
     prefix="/api/v1",
+    max_body_size=BODY_BYTES,  # the guard knows announced lengths only
     responses={
         401: {"model": models.Problem, "description": "The token is missing or wrong"},
         422: {"model": models.Problem, "description": "The request makes no sense"},
@@ -217,12 +219,13 @@ def list_dead(here: Here, limit: Limit = 50) -> models.DeadArticles:
 def retry_dead(here: Here, article_id: Id) -> models.Retried:
     """Take up an article again that was given up."""
     with here.ledger.write() as tx:
-        if not articles.retry_dead(tx, here.clock(), [article_id]):
-            row = articles.one(tx, article_id)
-            if row is None:
-                raise HTTPException(404, f"There is no article {article_id}.")
-            raise HTTPException(409, f"Article {article_id} is not dead but {row['state']}.")
-    return models.Retried(id=article_id)
+        renewed = articles.retry_dead(tx, here.clock(), [article_id])
+        row = articles.one(tx, article_id)
+    if row is None:
+        raise HTTPException(404, f"There is no article {article_id}.")
+    if not renewed:
+        raise HTTPException(409, f"Article {article_id} is not dead but {row['state']}.")
+    return models.Retried(id=article_id, state=row["state"])
 
 
 @router.get("/events", tags=["events"])

@@ -30,7 +30,7 @@ from workers import logs
 from workers.process import now as utc_now
 from workers.web import api, pages
 from workers.web.context import Context
-from workers.web.guard import BODY_BYTES, Guard
+from workers.web.guard import Guard
 
 log = logs.get("web")
 REDIS_SECONDS = 2.0  # a page or probe does not wait longer for Redis
@@ -67,7 +67,6 @@ def create_app(
         docs_url=None,  # both viewers load their scripts from another host
         redoc_url=None,
         generate_unique_id_function=_operation_id,
-        max_body_size=BODY_BYTES,  # also of bodies that do not announce their length
     )
     app.state.context = Context(settings=settings, ledger=ledger, redis=redis, clock=clock)
     app.add_middleware(Guard, token=settings.api_token, local_only=local_only and not settings.api_token)
@@ -98,7 +97,8 @@ def _problem(request: Request, status: int, sentence: str, headers: Any = None) 
     """An error as the one who asked can read it: JSON for programs, a page for people."""
     if request.url.path.startswith(JSON_PATHS):
         return JSONResponse({"detail": sentence}, status, headers=headers)
-    page = pages.render(request, "problem.html", utc_now(), status, code=status, sentence=sentence)
+    context: Context = request.app.state.context
+    page = pages.render(request, "problem.html", context.clock(), status, code=status, sentence=sentence)
     page.headers.update(headers or {})
     return page
 
@@ -168,7 +168,8 @@ def _resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
         raise UsageError(f"there is no address for {host!r}; choose one of this machine with --host") from error
-    return [(family, place) for family, _, _, _, place in found]
+    # IPv4 first: localhost is often both, and probes tend to ask 127.0.0.1.
+    return sorted(((family, place) for family, _, _, _, place in found), key=lambda each: each[0] != socket.AF_INET)
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:
@@ -189,7 +190,7 @@ def is_loopback(address: str) -> bool:
         return False
 
 
-def _redis(settings: Settings) -> redis_client.Redis:
+def connect_redis(settings: Settings) -> redis_client.Redis:
     """A client that has not connected yet: pages and probes work, and say so, while Redis is away.
 
     Raises RedisError when the URL makes no sense.
@@ -215,7 +216,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         address, bound = taken.getsockname()[:2]
         ledger = open_ledger(settings.ledger_url)
         try:
-            client = _redis(settings)
+            client = connect_redis(settings)
             app = create_app(settings, ledger, client, local_only=is_loopback(address))
             log.info("listening", url=f"http://{f'[{address}]' if ':' in address else address}:{bound}/")
             _run(server(app), taken)

@@ -279,7 +279,7 @@ class DeadArticles(BaseModel):
 
 class Retried(BaseModel):
     id: int
-    state: Literal["queued"] = "queued"
+    state: Literal["queued", "fetched"] = Field(description="`fetched` when its text is known: then it begins with it.")
 
 
 class EventView(BaseModel):

@@ -1,0 +1,109 @@
+"""An empty database becomes one of this release, once, whoever else tries at the same time."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from pipeline.errors import LedgerError
+from pipeline.ledger import connect, migrations, open_ledger
+from pipeline.ledger.schema import metadata
+from tests.ledger.making import processes
+
+
+def test_an_empty_database_is_refused_until_it_is_upgraded(empty_url: str) -> None:
+    with pytest.raises(LedgerError, match="slugline db upgrade"):
+        open_ledger(empty_url)
+    open_ledger(empty_url, upgrade=True).close()
+    ledger = open_ledger(empty_url)
+    with ledger.read() as tx:
+        assert migrations.current(tx) == migrations.head()
+    ledger.close()
+
+
+def test_the_migrations_make_what_the_schema_says(empty_url: str) -> None:
+    ledger = open_ledger(empty_url, upgrade=True)
+    with ledger.read() as tx:
+        assert compare_metadata(MigrationContext.configure(tx, opts={"compare_type": True}), metadata) == []
+    ledger.close()
+
+
+def test_the_migrations_make_the_same_defaults_and_conditions_as_the_schema(tmp_path: Path) -> None:
+    """What compare_metadata does not look at: server defaults and the conditions of partial indexes."""
+    migrated = open_ledger(f"sqlite:///{tmp_path / 'migrated.db'}", upgrade=True)
+    direct = connect(f"sqlite:///{tmp_path / 'direct.db'}")
+    with direct.write() as tx:
+        metadata.create_all(tx)
+    found = []
+    for ledger in (migrated, direct):
+        with ledger.read() as tx:
+            columns = [
+                (table, *column[1:])
+                for table in sorted(metadata.tables)
+                for column in tx.exec_driver_sql(f"PRAGMA table_xinfo({table})")
+            ]
+            indexes = tx.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")
+            found.append((sorted(map(str, columns)), sorted(map(str, indexes))))
+        ledger.close()
+    assert found[0] == found[1]
+
+
+def test_a_newer_schema_is_refused_with_or_without_upgrade(empty_url: str) -> None:
+    ledger = open_ledger(empty_url, upgrade=True)
+    with ledger.write() as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    ledger.close()
+    for upgrade in (False, True):
+        with pytest.raises(LedgerError, match=r"newer release \(schema 9999\)"):
+            open_ledger(empty_url, upgrade=upgrade)
+
+
+def test_an_upgrade_that_is_cut_short_leaves_nothing_behind(empty_url: str) -> None:
+    ledger = connect(empty_url)
+
+    def cut_short() -> None:
+        with ledger.write() as tx:
+            command.upgrade(migrations.config(tx), "head")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut_short()
+    with ledger.read() as tx:
+        assert inspect(tx).get_table_names() == []
+    ledger.close()
+
+
+def _upgrade(url: str) -> str:
+    ledger = open_ledger(url, upgrade=True)
+    with ledger.read() as tx:
+        revision = migrations.current(tx)
+    ledger.close()
+    return str(revision)
+
+
+def test_ten_processes_that_upgrade_at_once_make_one_schema(empty_url: str) -> None:
+    with ProcessPoolExecutor(10, mp_context=processes()) as pool:
+        revisions = list(pool.map(_upgrade, [empty_url] * 10, timeout=120))
+    assert set(revisions) == {migrations.head()}
+    ledger = open_ledger(empty_url)
+    with ledger.read() as tx:
+        assert tx.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+    ledger.close()
+
+
+def test_a_new_sqlite_file_can_give_pages_back_and_has_a_write_ahead_log(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "er" / "ledger.db"
+    open_ledger(f"sqlite:///{path}", upgrade=True).close()
+    connection = sqlite3.connect(path)
+    try:
+        assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)  # 2: incremental
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    finally:
+        connection.close()

@@ -1,0 +1,81 @@
+"""A dead article can be tried again: a new generation, that begins as far on as what is known allows."""
+
+from __future__ import annotations
+
+from pipeline.ledger import Ledger, articles, storylines, work
+from pipeline.records import ArticleState
+from tests.ledger.making import START, VERSION, at, claimed, embedded, fetched, page, queued, row, state, waiting
+
+QUEUED, FETCHED = ArticleState.QUEUED, ArticleState.FETCHED
+
+
+def die(ledger: Ledger, article_id: int, before: ArticleState = QUEUED) -> None:
+    (mine,) = claimed(ledger, article_id, state=before, seconds=10)
+    with ledger.write() as tx:
+        work.fail(tx, mine, before, "timeout", "no answer", at(10), None)
+
+
+def retry(ledger: Ledger, *ids: int) -> int:
+    with ledger.write() as tx:
+        return articles.retry_dead(tx, at(60), list(ids) or None)
+
+
+def test_it_opens_a_new_generation(ledger: Ledger) -> None:
+    (article_id,) = queued(ledger, "https://paper.example/one")
+    die(ledger, article_id)
+    assert retry(ledger) == 1
+    article = row(ledger, article_id)
+    assert (article["state"], article["generation"], article["attempts"]) == ("queued", 2, 0)
+    assert (article["reason"], article["error"], article["due"]) == (None, None, at(60))
+    (mine,) = claimed(ledger, article_id, seconds=60)
+    with ledger.write() as tx:
+        work.finish_fetch(tx, mine, page(), None, at(61))
+    assert row(ledger, article_id)["text"] == "The mill closed on Friday."
+
+
+def test_only_those_named(ledger: Ledger) -> None:
+    first, second = queued(ledger, "https://paper.example/one", "https://paper.example/two")
+    die(ledger, first)
+    die(ledger, second)
+    assert retry(ledger, second, 999) == 1
+    assert (state(ledger, first), state(ledger, second)) == ("dead", "queued")
+
+
+def test_only_dead_ones(ledger: Ledger) -> None:
+    (alive,) = queued(ledger, "https://paper.example/one")
+    assert retry(ledger, alive) == 0
+    assert row(ledger, alive)["generation"] == 1
+
+
+def test_one_that_died_with_its_text_begins_with_the_text(ledger: Ledger) -> None:
+    article_id = fetched(ledger, "https://paper.example/one")
+    die(ledger, article_id, FETCHED)
+    assert retry(ledger) == 1
+    article = row(ledger, article_id)
+    assert (article["state"], article["generation"], article["text"]) == ("fetched", 2, "The mill closed on Friday.")
+
+
+def test_an_imported_text_is_never_left_waiting_for_a_page(ledger: Ledger) -> None:
+    given = {"id": "a-1", "title": "Title", "text": "Text.", "url": None}
+    with ledger.write() as tx:
+        made = articles.import_text(tx, given, START, b"signature")
+    assert made is not None
+    die(ledger, made, FETCHED)
+    retry(ledger)
+    with ledger.write() as tx:
+        assert work.due_for_embed(tx, at(60), 10) == [made]
+    (mine,) = claimed(ledger, made, state=FETCHED, seconds=60)
+    with ledger.write() as tx:
+        assert work.texts_of(tx, [mine]) == {made: ("Title", "Text.")}
+
+
+def test_one_that_could_not_be_filed_is_embedded_and_filed_again(ledger: Ledger) -> None:
+    article_id = embedded(ledger, "https://paper.example/one")
+    with ledger.write() as tx:
+        storylines.park(tx, article_id, "unfilable", "broken", at(5))
+    assert waiting(ledger) == []
+    retry(ledger)
+    (mine,) = claimed(ledger, article_id, state=FETCHED, seconds=60)
+    with ledger.write() as tx:
+        work.finish_embed(tx, mine, VERSION, b"\x00\x3c" * 8, at(61))
+    assert [article.id for article in waiting(ledger)] == [article_id]

@@ -1,0 +1,39 @@
+"""What the tests of the processes share: plain log lines, a Redis client, the model once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+import redis
+import structlog
+
+from pipeline import queues
+from pipeline.embedding import Embedder
+
+
+@pytest.fixture(autouse=True)
+def _plain_logs() -> Iterator[None]:
+    """structlog's own default draws every traceback with all its variables, which takes seconds."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(),
+        ]
+    )
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def client(valkey: str) -> Iterator[redis.Redis]:
+    with closing(queues.connect(valkey)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def embedder() -> Embedder:
+    """The packaged model, loaded once for the whole run."""
+    return Embedder()
