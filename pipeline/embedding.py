@@ -30,9 +30,14 @@ def prepare(title: str, text: str) -> str:
 
 
 def version(model: str = "") -> str:
-    """The name under which vectors of `model` (as in SLUGLINE_MODEL) are kept. Loads nothing."""
-    name = Path(model).name if model else f"all-MiniLM-L6-v2@{WEIGHTS_SHA256[:8]}"
-    return f"{name}/title+{WORDS}w"
+    """The name under which vectors of `model` (as in SLUGLINE_MODEL) are kept. Loads nothing.
+
+    For a model of one's own it holds a digest of where it was named to be: the last parts of two paths are easily the
+    same ("final", "checkpoint-1000"), and vectors of two models must never meet.
+    """
+    name = Path(model).name if model else "all-MiniLM-L6-v2"
+    digest = hashlib.sha256(model.encode()).hexdigest() if model else WEIGHTS_SHA256
+    return f"{name}@{digest[:8]}/title+{WORDS}w"
 
 
 class Embedder:

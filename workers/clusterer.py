@@ -263,7 +263,7 @@ class Clusterer:
             return
         storyline = decision.storyline
         if storyline is None:
-            storyline = storylines.open_one(tx, moment)
+            storyline = storylines.open_one(tx, moment, lang=article.lang)
         self._remember(article, storyline, decision.copy_of)
         self._position += 1
         headline, lead = self._telling.tell(storyline)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection
 
 from pipeline import queues
-from pipeline.articles import EntryHint
+from pipeline.articles import EntryHint, repeats
 from pipeline.articles import robots as robots_rules
 from pipeline.dispatch import dispatch
 from pipeline.errors import (
@@ -30,7 +30,7 @@ from pipeline.errors import (
     SluglineError,
 )
 from pipeline.http import Client, classify
-from pipeline.ledger import Ledger, connect, hosts, work
+from pipeline.ledger import Ledger, connect, hosts, lines, work
 from pipeline.ledger.work import Claim
 from pipeline.records import ArticleState, Entry, Extraction
 from pipeline.sandbox import Parser, Sandbox
@@ -105,12 +105,12 @@ class Batch:
 
     def run(self, ids: list[int]) -> dict[str, int]:
         """Take each of the articles that this job still holds to an ending. Returns how many ended in which way."""
-        claims, entries = self._claim(ids)
+        claims, hints = self._claim(ids)
         if claims:
-            asyncio.run(self._fetch(claims, entries))
+            asyncio.run(self._fetch(claims, hints))
         return self._outcomes
 
-    def _claim(self, ids: list[int]) -> tuple[list[tuple[Claim, float]], Mapping[int, Entry]]:
+    def _claim(self, ids: list[int]) -> tuple[list[tuple[Claim, float]], Mapping[int, EntryHint]]:
         """Claim the articles and book their hosts; those whose host is booked far ahead go back at once."""
         settings, moment = self.settings, now()
         ready = []
@@ -127,9 +127,12 @@ class Batch:
                 else:
                     ready.append((claim, wait))
             entries = work.entries_of(tx, [claim.id for claim, _ in ready])
-        return ready, entries
+            repeated = lines.often(tx, [claim.host_key for claim, _ in ready], repeats.OFTEN)
+        none: frozenset[str] = frozenset()
+        hints = {claim.id: _hint(entries.get(claim.id), repeated.get(claim.host_key, none)) for claim, _ in ready}
+        return ready, hints
 
-    async def _fetch(self, claims: list[tuple[Claim, float]], entries: Mapping[int, Entry]) -> None:
+    async def _fetch(self, claims: list[tuple[Claim, float]], hints: Mapping[int, EntryHint]) -> None:
         settings = self.settings
         parser = self._sandbox.connect()
         # One thread reads pages, in one killable child; the other writes to the ledger.
@@ -144,7 +147,7 @@ class Batch:
                 one = _Fetcher(self, client, parser, reader, writer)
                 renewing = asyncio.create_task(self._renew(writer))
                 try:
-                    await asyncio.gather(*(one.take(claim, wait, entries.get(claim.id)) for claim, wait in claims))
+                    await asyncio.gather(*(one.take(claim, wait, hints[claim.id]) for claim, wait in claims))
                 finally:
                     renewing.cancel()
 
@@ -198,10 +201,9 @@ class _Fetcher:
         self._batch, self._client, self._parser = batch, client, parser
         self._reader, self._writer = reader, writer
 
-    async def take(self, claim: Claim, wait: float, entry: Entry | None) -> None:
+    async def take(self, claim: Claim, wait: float, hint: EntryHint) -> None:
         """Bring one article to its ending, whatever happens: the others of the batch must not suffer."""
         await asyncio.sleep(wait)
-        hint = _hint(entry)
         try:
             ending = await self._ending(claim, hint)
             await self._write(self._batch.write, claim, ending)
@@ -289,9 +291,9 @@ class _Fetcher:
         return await asyncio.get_running_loop().run_in_executor(self._writer, function, *args)
 
 
-def _hint(entry: Entry | None) -> EntryHint:
+def _hint(entry: Entry | None, repeated: frozenset[str]) -> EntryHint:
     if entry is None:
-        return EntryHint()
+        return EntryHint(repeated=repeated)
     return EntryHint(
         title=entry.title,
         published=entry.published,
@@ -299,11 +301,20 @@ def _hint(entry: Entry | None) -> EntryHint:
         content=entry.content,
         authors=entry.authors,
         lang=entry.lang,
+        repeated=repeated,
     )
 
 
 def _text(claim: Claim, page: Extraction, signature: bytes | None) -> Ending:
-    return lambda tx, moment: work.finish_fetch(tx, claim, page, signature, moment)
+    def read(tx: Connection, moment: datetime) -> str:
+        ending = work.finish_fetch(tx, claim, page, signature, moment)
+        # A page that is known already would count its lines twice; a feed's text has nothing of the page around it.
+        if ending == "fetched" and page.sources.get("text") == "page":
+            keys, body = repeats.keys(page.text), repeats.body_key(page.text)
+            lines.count(tx, claim.host_key, claim.id, keys, body, moment, repeats.OFTEN)
+        return ending
+
+    return read
 
 
 def _rejection(claim: Claim, reason: str, error: str) -> Ending:

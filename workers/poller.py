@@ -100,6 +100,8 @@ class Poller:
                     task.cancel()
                 await asyncio.gather(*late, return_exceptions=True)
         self._threads.shutdown(wait=False, cancel_futures=True)
+        while not self._parsers.empty():
+            self._parsers.get_nowait().close()
         if not self._sandbox.alive() and not stop.is_set():
             raise SandboxError("the parsers of this poller are gone; it ends, to be started afresh", reason="gone")
 

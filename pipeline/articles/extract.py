@@ -16,6 +16,7 @@ from lxml.html import HtmlElement
 from pipeline.articles import jsonld
 from pipeline.articles.markup import strip
 from pipeline.articles.prune import prune
+from pipeline.articles.tables import unwrap
 
 FEW_CHARS = 300
 """Below this the default mode is tried as well: a news item of three sentences has more."""
@@ -28,6 +29,7 @@ _TAGS = re.compile(r"<[^<>]*>")
 
 def extract(tree: HtmlElement, article: jsonld.Node | None) -> tuple[list[str], str]:
     """Give the lines of the text and where they came from (`page` or `json-ld`); `tree` is pruned in place."""
+    unwrap(tree)
     prune(tree)
     lines = _run(tree, precise=True)
     if _size(lines) < FEW_CHARS:

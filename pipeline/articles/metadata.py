@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from lxml.html import HtmlElement
 
-from pipeline.articles import dates, jsonld, names
+from pipeline.articles import dates, headline, jsonld, names
 from pipeline.articles.dates import Moment
 from pipeline.articles.head import Head
 from pipeline.articles.wording import alike, fold, squeeze, without_outlet
@@ -63,8 +63,11 @@ class Metadata:
     sources: dict[str, str] = field(default_factory=dict)
 
 
-def read(head: Head, tree: HtmlElement) -> Metadata:
-    """Climb the ladders. `tree` is only searched where the head says nothing (bylines; htmldate for a date)."""
+def read(head: Head, tree: HtmlElement, *, feed_title: str = "") -> Metadata:
+    """Climb the ladders. `tree` is only searched where the head says nothing (bylines; headline; htmldate for a date).
+
+    `feed_title` is what a feed called the article: it tells the headline in a `<title>` from what is put around it.
+    """
     sources: dict[str, str] = {}
 
     def note(name: str, source: str) -> None:
@@ -75,10 +78,13 @@ def read(head: Head, tree: HtmlElement) -> Metadata:
     note("outlet", source)
     hosts = _host_names(head.url)
     title, source, titles = _title(head, (outlet, *hosts))
+    if source == "title":
+        title, source = _headline(tree, title, feed_title, hosts)
+        titles = tuple(dict.fromkeys((title, *titles)))
     note("title", source)
     people, source = _authors(head, tree, (outlet, *hosts))
     note("authors", source)
-    published, source = _published(head, tree)
+    published, source = _published(head, tree, titles)
     note("published", source)
     modified, source = _first_date(head, "dateModified", _MODIFIED_METAS, "modif|updated")
     note("modified", source)
@@ -154,6 +160,19 @@ def _title(head: Head, outlets: tuple[str, ...]) -> tuple[str, str, tuple[str, .
     return (shown[0], "h1", every) if shown else ("", "", ())
 
 
+def _headline(tree: HtmlElement, title: str, feed_title: str, outlets: tuple[str, ...]) -> tuple[str, str]:
+    """The headline in a `<title>` that nothing confirmed: as the feed or the page has it, else without the outlet."""
+    if found := headline.within(title, feed_title):
+        return found, "feed" if found != title else "title"
+    if found := headline.shown(tree, title):
+        return found, "title"
+    before, colon, after = title.partition(": ")
+    # Of one word the name may be what the article is about ("Apple: sales fall", on a host of that name).
+    if colon and " " in before and len(after) >= 20 and without_outlet(f"{before} | {after}", *outlets) == after:
+        return after, "title"
+    return title, "title"
+
+
 def _authors(head: Head, tree: HtmlElement, outlets: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     node = head.article or {}
     ladder: tuple[tuple[str, Callable[[], Iterable[str]]], ...] = (
@@ -218,7 +237,7 @@ def _first_date(head: Head, name: str, metas: tuple[str, ...], label: str) -> tu
     return None, ""
 
 
-def _published(head: Head, tree: HtmlElement) -> tuple[Moment | None, str]:
+def _published(head: Head, tree: HtmlElement, titles: tuple[str, ...]) -> tuple[Moment | None, str]:
     found, source = _first_date(head, "datePublished", _PUBLISHED_METAS, "publi|posted|entry-date|pubdate")
     if found:
         return found, source
@@ -233,17 +252,19 @@ def _published(head: Head, tree: HtmlElement) -> tuple[Moment | None, str]:
         # A page has many times, of other articles and comments too; the one that agrees with its address is its own.
         near = [moment for moment in moments if abs(moment.at - day.at) < timedelta(hours=36)]
         return (near[0], "time") if near else (day, "url")
-    return (moments[0], "time") if moments else _searched(tree, head.url)
+    return (moments[0], "time") if moments else _searched(tree, head.url, titles)
 
 
-def _searched(tree: HtmlElement, url: str) -> tuple[Moment | None, str]:
+def _searched(tree: HtmlElement, url: str, titles: tuple[str, ...]) -> tuple[Moment | None, str]:
     """htmldate, the last rung: few news pages need it. Its extensive search is left out, since it would load
     dateparser's locales (more than a second and 40 MB) to find dates that are mostly those of other articles."""
     from htmldate import find_date
 
     value = find_date(tree, url=url, original_date=True, extensive_search=False)
-    found = dates.parse(value)
-    return (found, "htmldate") if found else (None, "")
+    if found := dates.parse(value):
+        return found, "htmldate"
+    found = headline.date(tree, titles)
+    return (found, "text") if found else (None, "")
 
 
 def _lang(head: Head) -> tuple[str | None, str]:

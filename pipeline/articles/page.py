@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from pipeline.articles import head, jsonld, metadata, reject
+from pipeline.articles import head, jsonld, metadata, reject, repeats
 from pipeline.articles.decode import decode
 from pipeline.articles.extract import extract, plain_lines
 from pipeline.articles.markup import parse, strip
@@ -39,6 +39,8 @@ class EntryHint:
     content: str = ""
     authors: tuple[str, ...] = ()
     lang: str | None = None
+    repeated: frozenset[str] = frozenset()
+    """Keys of the lines that this host prints around its articles (see `repeats`); they are left out."""
 
 
 def read_page(body: bytes, *, url: str, content_type: str | None = None, hint: EntryHint | None = None) -> Extraction:
@@ -55,7 +57,7 @@ def read_page(body: bytes, *, url: str, content_type: str | None = None, hint: E
     if tree is None:
         raise RejectedError("the page is empty", reason="empty")
     top = head.read(tree, url, jsonld.read(stripped.json_ld))
-    about = metadata.read(top, tree)
+    about = metadata.read(top, tree, feed_title=hint.title if hint else "")
     page = squeeze("".join(tree.itertext())[:60_000])
     fronts = reject.front_signs(top, tree)
     lines, source = extract(tree, top.article)
@@ -65,6 +67,8 @@ def read_page(body: bytes, *, url: str, content_type: str | None = None, hint: E
         top, fronts=fronts, title=about.title, paragraphs=paragraphs, extracted="\n".join(lines), page=page
     )
     about.sources["text"] = source
+    if hint and hint.repeated:
+        paragraphs = repeats.without(paragraphs, hint.repeated)
     return _finished(about, paragraphs, hint or EntryHint())
 
 

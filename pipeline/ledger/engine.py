@@ -161,9 +161,11 @@ def _tune_sqlite(engine: Engine) -> None:
         dbapi.isolation_level = None  # the driver must not begin transactions by itself
         cursor = dbapi.cursor()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-        # Takes effect only in a file that has no table yet; lets retention give pages back without a full VACUUM.
-        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        cursor.execute("PRAGMA journal_mode=WAL")
+        # Both are kept in the file; set again, they would make each new reader wait for the writer of the moment.
+        if not cursor.execute("PRAGMA page_count").fetchone()[0]:
+            cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # lets retention give pages back without a full VACUUM
+        if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            cursor.execute("PRAGMA journal_mode=WAL")
         # NORMAL: a killed process loses nothing; a power cut may lose the last moments, which feeds and pages repeat.
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")

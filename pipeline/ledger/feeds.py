@@ -73,6 +73,10 @@ def set_state(tx: Connection, feed_id: int, state: FeedState, now: datetime) -> 
     tx.execute(update(feeds).where(feeds.c.id == feed_id).values(state=state, due=now, due_reason=reason))
 
 
+def set_tags(tx: Connection, feed_id: int, tags: Iterable[str]) -> None:
+    tx.execute(update(feeds).where(feeds.c.id == feed_id).values(tags=list(tags)))
+
+
 def remove(tx: Connection, feed_id: int) -> None:
     """Forget a feed; its articles stay."""
     tx.execute(delete(feeds).where(feeds.c.id == feed_id))

@@ -116,6 +116,18 @@ hosts = Table(
     Column("robots_until", UtcDateTime),
 )
 
+host_lines = Table(
+    "host_lines",
+    metadata,
+    Column("host_key", CleanText, nullable=False),
+    Column("line", CleanText, nullable=False),  # the key of a line that stood in articles of this host
+    Column("articles", Integer, nullable=False),  # how many of them had it
+    Column("body", CleanText, nullable=False),  # the key of the text that had it last
+    Column("seen", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("host_key", "line"),
+    Index(None, "host_key", "seen"),
+)
+
 articles = Table(
     "articles",
     metadata,
@@ -242,7 +254,7 @@ memberships = Table(
     Column("why", JSON, nullable=False),
     Column("filed", UtcDateTime, nullable=False),
     Index(None, "storyline_id", "position"),
-    Index(None, "filed"),
+    Index(None, "filed", "position"),
 )
 
 commands = Table(

@@ -51,11 +51,15 @@ def embedded(tx: Connection, version: str, limit: int) -> list[Article]:
 
 def remembered(tx: Connection, version: str, since: datetime) -> Iterator[Filed]:
     """What was filed after `since`, in the order in which it was filed."""
+    filed = memberships.c.filed >= since
+    # Reading begins there: to look through all that was ever filed, or to sort texts, would take its time.
+    order = (memberships.c.filed, memberships.c.position)
+    first = select(memberships.c.position).where(filed).order_by(*order).limit(1).scalar_subquery()
     chosen = (
         _with_text(version)
         .add_columns(memberships.c.storyline_id, memberships.c.position)
         .join(memberships, memberships.c.article_id == articles.c.id)
-        .where(memberships.c.filed >= since)
+        .where(filed, memberships.c.position >= first)
         .order_by(memberships.c.position)
     )
     for row in tx.execute(chosen.execution_options(yield_per=500)).mappings():

@@ -32,8 +32,8 @@ class Sandbox:
 
     `handlers` are the functions that may be called, by name. `seconds` is the wall time of one call; `memory_bytes`
     the address space that a child may take beyond what it was born with; a child is replaced after `recycle` calls or
-    once its resident memory passes `recycle_bytes`. `warm` runs once in the zygote, so that every child is born with
-    what it loads.
+    once its resident memory has grown by `recycle_bytes`. `warm` runs once in the zygote, so that children are born
+    with what it loads.
 
     Start it before any event loop, thread, engine or connection exists. Raises SandboxError (`misuse` inside a running
     event loop, `gone` when the zygote does not come up).

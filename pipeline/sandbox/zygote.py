@@ -30,7 +30,7 @@ ORPHAN_CHECK_MS = 1000
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Of one call: wall time in seconds, address space in bytes beyond what the child was born with. Of one child:
-    calls, and resident bytes after a call."""
+    calls, and resident bytes that it may have gained after a call."""
 
     seconds: float
     memory_bytes: int
@@ -153,6 +153,7 @@ class Zygote:
         """The parser child: answer requests until the client hangs up, the zygote is gone or it is time to retire."""
         gc.enable()
         _limit_memory(self._limits.memory_bytes)
+        born = _resident_bytes()
         poller = select.poll()
         poller.register(connection.fileno(), select.POLLIN)
         poller.register(life, select.POLLIN)
@@ -164,7 +165,7 @@ class Zygote:
                 return
             signal.setitimer(signal.ITIMER_REAL, self._limits.seconds)
             kind, payload = _answer(self._handlers, request)
-            worn = calls == self._limits.calls or _resident_bytes() > self._limits.resident_bytes
+            worn = calls == self._limits.calls or _resident_bytes() - born > self._limits.resident_bytes
             last = worn or kind == "memory"
             reply = _packed(kind, payload, last)
             signal.setitimer(signal.ITIMER_REAL, 0)

@@ -6,7 +6,7 @@ Exact for now: one matrix product over all storylines that are remembered. An ap
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +68,7 @@ class StorylineIndex:
                 self._units = np.zeros((len(self._storyline), len(centroid)), np.float32)
             self._units[place] = centroid
         for term in title_terms.tolist():
-            self._postings[term].add(strand.storyline)
+            self._postings[term].add(place)
             self._terms[strand.storyline].add(term)
 
     def remove(self, storyline: int) -> None:
@@ -80,7 +80,7 @@ class StorylineIndex:
         self._has_vector[place] = False
         self._free.append(place)
         for term in self._terms.pop(storyline):
-            self._postings[term].discard(storyline)
+            self._postings[term].discard(place)
             if not self._postings[term]:
                 del self._postings[term]
 
@@ -121,14 +121,15 @@ class StorylineIndex:
         return set(self._storyline[top].tolist())
 
     def _sharing(self, title: SparseVec, eligible: npt.NDArray[np.bool_]) -> set[int]:
-        shared: Counter[int] = Counter()
+        shared = np.zeros(self._used)
         for term, weight in zip(title.ids.tolist(), title.values.tolist(), strict=True):
             postings = self._postings.get(term)
             if postings and len(postings) <= self._options.common_postings:
-                for storyline in postings:
-                    shared[storyline] += weight
-        found = [(-weight, s) for s, weight in shared.items() if eligible[self._place[s]]]
-        return {s for _, s in sorted(found)[: self._options.lexical_candidates]}
+                shared[np.fromiter(postings, np.intp, len(postings))] += weight
+        places = np.flatnonzero((shared > 0) & eligible)
+        storylines = self._storyline[places]
+        order = np.lexsort((storylines, -shared[places]))  # of equals the older storyline
+        return set(storylines[order[: self._options.lexical_candidates]].tolist())
 
     def _grow(self) -> None:
         old = len(self._storyline)

@@ -52,8 +52,8 @@ def test_a_page_under_a_wrong_type_is_read(content_type: str | None) -> None:
 
 
 COOKIE_WALL = """<h1>Before you continue</h1><div><p>We and our 846 partners store and access information on your
-device, such as cookies, to show personalised content, with your consent.</p><p>You can withdraw your consent at any time,
-or manage options and object where legitimate interest is used.</p><p>Precise geolocation data may be used.</p>
+device, such as cookies, to show personalised content, with your consent.</p><p>You can withdraw your consent at any
+time, or manage options and object where legitimate interest is used.</p><p>Precise geolocation data may be used.</p>
 <button>Accept all</button> <button>Reject all</button> <a>Privacy policy</a></div>"""
 LOGIN = """<h1>Sign in</h1><form><p>Please sign in to your account to go on.</p><label>E-mail</label><input>
 <label>Password</label><input><a>Forgot your password?</a><p>Don't have an account? Create an account in a minute.</p>

@@ -20,12 +20,12 @@ def test_a_vector_that_says_nothing_leaves_the_words(vector: Vector | None) -> N
     assert usable_vector(vector) is None
     desk = Desk()
     desk.take_all(filler())
-    title, text = "Freighter Maribel blocks Port Alder", "The Maribel ran aground at the mouth of Port Alder on Friday."
+    title, text = "Freighter Maribel blocks Tessin", "The Maribel ran aground at the mouth of the Tessin on Friday."
     desk.take(article(1, title, text, vector=vector))
-    decision = desk.take(article(2, "Port Alder still blocked by Maribel", text, vector=about("harbour"), hours=2.0))
+    decision = desk.take(article(2, "Tessin still blocked by Maribel", text, vector=about("harbour"), hours=2.0))
     assert decision.storyline == desk.history[-2][1]
     assert np.isfinite(decision.score)
-    assert not any(e.name == "nearness" for e in decision.evidence)
+    assert decision.evidence[0].name == "nearness (no vector: as the words)"
 
 
 def test_a_vector_is_brought_to_length_one() -> None:

@@ -13,24 +13,25 @@ EVENTS = ["flood", "trial", "election", "merger", "fire", "derby", "outbreak", "
 
 
 def stream(count: int, *, start: int = 0) -> list[Article]:
-    """Coverage of 64 stories that come and go, some of it without vector, date or text."""
-    rng = np.random.default_rng(11)
-    found = []
-    for i in range(start + count):
-        place, event = PLACES[rng.integers(8)], EVENTS[rng.integers(8)]
-        story = f"{event} in {place} {i // 200}"
-        details = " ".join(f"{story.replace(' ', '')}{n}" for n in rng.integers(0, 30, 40))
-        page = article(
-            i + 1,
-            f"The {event} in {place}: what {rng.integers(50)} people say",
-            "" if i % 11 == 0 else f"About the {event} in {place}. {details}",
-            vector=None if i % 7 == 0 else about(event, place, noise=f"n{i}"),
-            hours=None if i % 13 == 0 else i / 4,
-            seen_hours=i / 4,
-            outlet=f"outlet{i % 5}",
-        )
-        found.append(page)
-    return found[start:]
+    """Articles `start` to `start + count` of one endless wire."""
+    return [page(i) for i in range(start, start + count)]
+
+
+def page(i: int) -> Article:
+    """Coverage of 64 stories that come and go, four an hour, some of it without vector, date or text."""
+    rng = np.random.default_rng(i)
+    place, event = PLACES[rng.integers(8)], EVENTS[rng.integers(8)]
+    story = f"{event}{place}{i // 200}"
+    details = " ".join(f"{story}{n}" for n in rng.integers(0, 30, 40))
+    return article(
+        i + 1,
+        f"The {event} in {place}: what {rng.integers(50)} people say",
+        "" if i % 11 == 0 else f"About the {event} in {place}. {details}",
+        vector=None if i % 7 == 0 else about(event, place, noise=f"n{i}"),
+        hours=None if i % 13 == 0 else i / 4,
+        seen_hours=i / 4,
+        outlet=f"outlet{i % 5}",
+    )
 
 
 def test_a_new_filing_fed_with_the_past_decides_the_same() -> None:
@@ -39,21 +40,20 @@ def test_a_new_filing_fed_with_the_past_decides_the_same() -> None:
     running.take_all(stream(300))
     restarted = Filing()
     restarted.declare(7, title="The flood in Orsel", text="Water in Orsel.", vector=about("flood"), lang="en")
-    for page, storyline, copy_of in running.history:
-        restarted.file(page, storyline, copy_of=copy_of)
-    assert any(copy_of is None for _, _, copy_of in running.history)
-    for page in stream(60, start=300):
-        decision = running.filing.decide(page)
-        assert restarted.decide(page) == decision
-        storyline = decision.storyline or 5000 + page.id
-        running.filing.file(page, storyline, copy_of=decision.copy_of)
-        restarted.file(page, storyline, copy_of=decision.copy_of)
+    for each, storyline, copy_of in running.history:
+        restarted.file(each, storyline, copy_of=copy_of)
+    for each in stream(60, start=300):
+        decision = running.filing.decide(each)
+        assert restarted.decide(each) == decision
+        storyline = decision.storyline or 5000 + each.id
+        running.filing.file(each, storyline, copy_of=decision.copy_of)
+        restarted.file(each, storyline, copy_of=decision.copy_of)
 
 
 def test_forgetting_keeps_what_is_in_the_window_and_frees_the_rest() -> None:
     desk = Desk()
     sizes = []
-    for day in range(20):
+    for day in range(12):
         desk.take_all(stream(100, start=100 * day))
         desk.filing.forget(START + timedelta(hours=25 * (day + 1)) - desk.filing.options.horizon)
         sizes.append(len(desk.filing))
@@ -67,24 +67,29 @@ def test_forgetting_keeps_what_is_in_the_window_and_frees_the_rest() -> None:
 def test_without_forgetting_the_number_of_storylines_is_bounded() -> None:
     filing = Filing(FilingOptions(max_storylines=20))
     filing.declare(7, title="A rare thing", text="", vector=None, lang=None)
-    for i, page in enumerate(stream(200)):
-        filing.file(page, 100 + i)
+    for i, each in enumerate(stream(200)):
+        filing.file(each, 100 + i)
     assert len(filing) == 20
     assert filing.decide(article(9999, "A rare thing happened, a rare thing", hours=50.0)).storyline == 7
 
 
-def test_a_flood_of_near_identical_pages_is_one_storyline_and_quick_to_decide() -> None:
+def test_a_flood_of_near_identical_pages_is_one_storyline() -> None:
+    """When the flood fills the last thousand articles, it must not become what is ordinary."""
     desk = Desk()
-    desk.take_all(filler())
+    crowd = [
+        article(10_000 + i, f"w{i} x{i} in y{i}", f"a{i} b{i} c{i} d{i} e{i} f{i}", vector=about(f"crowd {i}"))
+        for i in range(100)
+    ]
+    desk.take_all(crowd)
     pages = [
         article(i, f"Lottery numbers of draw {i}", f"The numbers drawn are {i}, {i + 1} and {i + 2}.",
                 vector=about("lottery", noise=str(i), share=0.05), hours=i / 60)
-        for i in range(400)
+        for i in range(1200)
     ]  # fmt: skip
     found = desk.take_all(pages)
     assert len(set(found)) <= 3
     rows = desk.filing._members
-    assert len(rows) <= 8 + len(set(found)) * desk.filing.options.recent_members
+    assert len(rows) <= len(crowd) + len(set(found)) * desk.filing.options.recent_members
 
 
 def test_merge_moves_what_is_known() -> None:
@@ -106,11 +111,11 @@ def test_merge_moves_what_is_known() -> None:
 def test_filing_again_counts_once_and_filing_elsewhere_moves() -> None:
     desk = Desk()
     desk.take_all(filler())
-    page = article(1, "Flood in Orsel", "Water rose in Orsel.", vector=about("flood", "orsel"))
-    desk.filing.file(page, 50)
+    flood = article(1, "Flood in Orsel", "Water rose in Orsel.", vector=about("flood", "orsel"))
+    desk.filing.file(flood, 50)
     before = desk.filing.decide(article(2, "Flood in Orsel", "Water in Orsel.", vector=about("flood", "orsel")))
-    desk.filing.file(page, 50)
+    desk.filing.file(flood, 50)
     assert desk.filing.decide(article(2, "Flood in Orsel", "Water in Orsel.", vector=about("flood", "orsel"))) == before
-    desk.filing.file(page, 60)
+    desk.filing.file(flood, 60)
     assert desk.filing._members.row_of(1) in desk.filing._strands[60].rows
     assert not desk.filing._strands[50].rows

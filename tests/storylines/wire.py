@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,6 +15,7 @@ START = datetime(2025, 12, 1, 6, tzinfo=UTC)
 DIMENSION = 64
 
 
+@lru_cache(maxsize=4096)
 def topic(name: str) -> Vector:
     """A fixed direction for each name; unrelated ones are nearly at right angles."""
     seed = int.from_bytes(name.encode(), "little") % (2**63)

@@ -11,6 +11,10 @@ import structlog
 
 from pipeline import queues
 from pipeline.embedding import Embedder
+from pipeline.sandbox import Sandbox
+from pipeline.settings import Settings
+from tests.workers.site import Site, serving
+from workers import parsers
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +35,19 @@ def _plain_logs() -> Iterator[None]:
 def client(valkey: str) -> Iterator[redis.Redis]:
     with closing(queues.connect(valkey)) as opened:
         yield opened
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """The parsers of production, with its limits."""
+    with parsers.sandbox(Settings()) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -179,6 +179,9 @@ def test_a_restart_changes_no_decision(sqlite_ledger: Ledger, tmp_path_factory: 
     other = open_ledger(f"sqlite:///{tmp_path_factory.mktemp('other')}/ledger.db", upgrade=True)
     for ledger in (sqlite_ledger, other):
         ask(ledger, "declare", title="The flood in Orsel", text="Water stands in Orsel after the flood.")
+        clusterer(ledger).step(NOON)
+        with ledger.write() as tx:
+            storylines.put_vector(tx, 1, VERSION, storylines.pack(about("flood", "Orsel")))
         stream(ledger, 60)
     steady = clusterer(sqlite_ledger, batch=7)
     for second in range(70, 100):
@@ -191,6 +194,7 @@ def test_a_restart_changes_no_decision(sqlite_ledger: Ledger, tmp_path_factory: 
     other.close()
     assert len(first) == 60
     assert first == second_run, "storylines and reasons, figure by figure"
+    assert 1 in {storyline for storyline, _ in first.values()}, "the declared one has coverage"
     assert {why["copy_of"] is not None for _, why in first.values()} == {True, False}
     assert 10 < len({storyline for storyline, _ in first.values()}) < 50
 

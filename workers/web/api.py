@@ -155,7 +155,7 @@ def change_feed(here: Here, feed_id: Id, change: models.FeedChange) -> models.Fe
         if change.state is not None:
             feeds.set_state(tx, feed_id, FeedState(change.state), here.clock())
         if change.tags is not None:
-            queries.set_tags(tx, feed_id, _distinct(change.tags))
+            feeds.set_tags(tx, feed_id, _distinct(change.tags))
         return _feed(tx, feed_id)
 
 

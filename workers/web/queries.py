@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from pipeline import urls
 from pipeline.errors import InputError
@@ -142,7 +142,3 @@ def feed_health(tx: Connection) -> tuple[int, int]:
     failing = func.count().filter(feeds.c.failures > 0)
     row = tx.execute(select(func.count(), failing).where(feeds.c.state == FeedState.ACTIVE)).one()
     return int(row[0]), int(row[1])
-
-
-def set_tags(tx: Connection, feed_id: int, tags: Iterable[str]) -> None:
-    tx.execute(update(feeds).where(feeds.c.id == feed_id).values(tags=list(tags)))

@@ -81,6 +81,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_feeds_state_due"), ["state", "due"], unique=False)
 
     op.create_table(
+        "host_lines",
+        sa.Column("host_key", sa.Text(), nullable=False),
+        sa.Column("line", sa.Text(), nullable=False),
+        sa.Column("articles", sa.Integer(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("seen", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("host_key", "line", name=op.f("pk_host_lines")),
+    )
+    with op.batch_alter_table("host_lines", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_host_lines_host_key_seen"), ["host_key", "seen"], unique=False)
+
+    op.create_table(
         "hosts",
         sa.Column("host_key", sa.Text(), nullable=False),
         sa.Column("next_handout", sa.DateTime(timezone=True), nullable=False),
@@ -201,7 +213,7 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_memberships_storyline_id_position"), ["storyline_id", "position"], unique=False
         )
-        batch_op.create_index(batch_op.f("ix_memberships_filed"), ["filed"], unique=False)
+        batch_op.create_index(batch_op.f("ix_memberships_filed_position"), ["filed", "position"], unique=False)
 
     op.create_table(
         "sightings",
