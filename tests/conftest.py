@@ -151,12 +151,14 @@ def _unprivileged(folder: Path) -> dict[str, int]:
 
 
 def _within_reach(programs: Path, folder: Path) -> Path:
-    """The programs, copied when another user could not get at them, as in a virtual environment below /root."""
+    """The programs, copied when another user could not get at them, as in a virtual environment in a private home."""
     if all(place.stat().st_mode & 0o005 == 0o005 for place in (programs, *programs.parents)):
         return programs
-    copy = folder / "pginstall"
-    shutil.copytree(programs.parent, copy)
-    return copy / "bin"
+    package = programs.parents[1]
+    for part in (package, package.with_name(f"{package.name}.libs")):  # the wheel's own libraries lie beside it
+        if part.is_dir():
+            shutil.copytree(part, folder / part.name)
+    return folder / programs.relative_to(package.parent)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Lines that one host sets around all of its articles: imprints, slogans, calls to subscribe that no markup tells apart.
+"""Lines that a host sets around all of its articles: imprints, slogans, calls to subscribe that no markup tells apart.
 
 Which lines a host repeats is counted elsewhere; here a line gets the key under which it is counted, and a text loses
 the lines whose keys are known. Only the edges of a text are looked at, for that is where templates put such lines.

@@ -123,6 +123,46 @@ def _font_blocks(tree: HtmlElement) -> list[HtmlElement]:
     return blocks
 
 
+class _Lines:
+    """Paragraphs as they are made in a cell, from pieces in their order."""
+
+    def __init__(self, cell: HtmlElement) -> None:
+        self._cell = cell
+        self._current: HtmlElement | None = None
+        self._last: HtmlElement | None = None  # libxml2 would count all children each time it is asked for it
+        self.breaks = 0
+
+    def put(self, child: HtmlElement) -> None:
+        """A block, which ends the paragraph before it."""
+        self._cell.append(child)
+        self._current, self._last, self.breaks = None, None, 0
+
+    def take(self, child: HtmlElement) -> None:
+        """A piece of a line."""
+        self._paragraph().append(child)
+        self._last = child
+
+    def say(self, text: str) -> None:
+        if text.isspace() and (self._current is None or self.breaks):
+            return
+        paragraph = self._paragraph()
+        if self._last is None:
+            paragraph.text = text
+        else:
+            self._last.tail = text
+
+    def _paragraph(self) -> HtmlElement:
+        """The paragraph that goes on, after a single line break too, or a new one."""
+        if self._current is None or self.breaks > 1:
+            self._current, self._last = self._cell.makeelement("p"), None
+            self._cell.append(self._current)
+        elif self.breaks:
+            self._last = self._cell.makeelement("br")
+            self._current.append(self._last)
+        self.breaks = 0
+        return self._current
+
+
 def _make_paragraphs(cell: HtmlElement) -> None:
     """Make a `<p>` of each run of text that stands bare in a cell; two line breaks in a row end a run."""
     children = list(cell)
@@ -131,35 +171,16 @@ def _make_paragraphs(cell: HtmlElement) -> None:
     for child in children:
         cell.remove(child)
         child.tail = None
-    current: HtmlElement | None = None
-    breaks = 0
+    made = _Lines(cell)
     for child, text in zip([None, *children], texts, strict=True):
         if child is not None and child.tag == "br":
-            breaks += 1
+            made.breaks += 1
         elif child is not None and child.tag in _INLINE:
-            current = _line(cell, current, breaks)
-            current.append(child)
-            breaks = 0
+            made.take(child)
         elif child is not None:
-            cell.append(child)
-            current, breaks = None, 0
-        if text and (not text.isspace() or (current is not None and not breaks)):
-            current = _line(cell, current, breaks)
-            breaks = 0
-            if len(current):
-                current[-1].tail = (current[-1].tail or "") + text
-            else:
-                current.text = (current.text or "") + text
-
-
-def _line(cell: HtmlElement, current: HtmlElement | None, breaks: int) -> HtmlElement:
-    """The paragraph that goes on, after a single line break too, or a new one."""
-    if current is None or breaks > 1:
-        current = cell.makeelement("p")
-        cell.append(current)
-    elif breaks:
-        current.append(cell.makeelement("br"))
-    return current
+            made.put(child)
+        if text:
+            made.say(str(text))
 
 
 def _count_prose(tree: HtmlElement, cells: list[_Cell]) -> None:
@@ -169,10 +190,9 @@ def _count_prose(tree: HtmlElement, cells: list[_Cell]) -> None:
         owner = next((near for near in islice(paragraph.iterancestors(), MAX_DEPTH) if near in owners), None)
         if owner is None:
             continue
-        size, linked = (_size(paragraph), 0) if paragraph.tag == "p" else (len(squeeze(paragraph.text or "")), 0)
-        if size >= PARAGRAPH_CHARS:
-            linked = sum(map(_size, paragraph.iter("a")))
-        if size >= PARAGRAPH_CHARS and linked < size * LINK_SHARE:
+        # Of a block only what stands bare in it: its paragraphs come by themselves.
+        size = _size(paragraph) if paragraph.tag == "p" else len(squeeze(paragraph.text or ""))
+        if size >= PARAGRAPH_CHARS and sum(map(_size, paragraph.iter("a"))) < size * LINK_SHARE:
             owners[owner].prose += size
 
 

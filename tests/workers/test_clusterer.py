@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, select, text
+from sqlalchemy.exc import OperationalError
 
+from pipeline.errors import LedgerError
 from pipeline.ledger import Ledger, events, open_ledger, storylines
 from pipeline.ledger.schema import roles as role_table
 from tests.storylines.wire import about
@@ -30,6 +32,8 @@ from tests.workers.wire import (
 from workers.clusterer import Clusterer
 from workers.process import now
 
+FULL = OSError("no space left on device")
+AWAY = OperationalError("INSERT", {}, Exception("server closed the connection unexpectedly"))
 PLACES = ["Orsel", "Marven", "Hexby", "Stellin", "Ostwick", "Cordela"]
 EVENTS = ["flood", "trial", "merger", "derby"]
 
@@ -39,8 +43,8 @@ def clusterer(ledger: Ledger, **options: Any) -> Clusterer:
 
 
 @contextmanager
-def failing(ledger: Ledger, statement_part: str, nth: int = 1) -> Iterator[None]:
-    """Have the database driver fail at the nth statement that contains these words, as a full disk would."""
+def failing(ledger: Ledger, statement_part: str, nth: int = 1, error: Exception = FULL) -> Iterator[None]:
+    """Have the database fail at the nth statement that contains these words."""
     seen = 0
 
     def fail(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -48,7 +52,7 @@ def failing(ledger: Ledger, statement_part: str, nth: int = 1) -> Iterator[None]
         if statement_part in statement:
             seen += 1
             if seen == nth:
-                raise OSError("no space left on device")
+                raise error
 
     event.listen(ledger.engine, "before_cursor_execute", fail)
     try:
@@ -109,6 +113,20 @@ def test_a_transaction_that_fails_files_nothing_and_the_next_step_files_it(ledge
     assert states(ledger) == {"filed": 3}
     assert event_count(ledger) == 3
     assert len({storyline for storyline, _ in filed(ledger).values()}) == 1
+
+
+def test_a_ledger_that_goes_away_in_the_middle_costs_nothing(sqlite_ledger: Ledger) -> None:
+    for number in (1, 2, 3):
+        embedded(sqlite_ledger, number, "flood", "Orsel")
+    at_work = clusterer(sqlite_ledger)
+    with failing(sqlite_ledger, "INSERT INTO events", nth=2, error=AWAY), pytest.raises(LedgerError, match="closed"):
+        at_work.step(NOON)
+    assert not at_work.active, "what it remembers is ahead of the ledger"
+    assert at_work.step(at(1)) == 3
+    assert states(sqlite_ledger) == {"filed": 3}
+    assert {storyline for storyline, _ in filed(sqlite_ledger).values()} == {1}
+    with sqlite_ledger.read() as tx:
+        assert storylines.last_position(tx) == 3
 
 
 def test_a_reprint_is_a_duplicate_of_its_original(sqlite_ledger: Ledger) -> None:

@@ -1,0 +1,67 @@
+"""Which lines a host repeats, counted over its articles."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from pipeline.errors import LeaseLostError
+from pipeline.ledger import Ledger, lines, work
+from pipeline.ledger.schema import host_lines
+from tests.ledger.making import at, claimed, page, queued
+
+HOST = "paper.example"
+
+
+def count(ledger: Ledger, number: int, *found: str, body: str = "", host: str = HOST) -> None:
+    with ledger.write() as tx:
+        lines.count(tx, host, number, found, body or f"body-{number}", at(number), 3)
+
+
+def often(ledger: Ledger, *hosts: str) -> dict[str, frozenset[str]]:
+    with ledger.read() as tx:
+        return lines.often(tx, hosts or (HOST,), 3)
+
+
+def test_a_line_is_known_once_three_articles_of_its_host_had_it(ledger: Ledger) -> None:
+    for number in (1, 2):
+        count(ledger, number, "imprint", f"own-{number}")
+        count(ledger, number, "imprint", host="other.example")
+    assert often(ledger) == {}
+    count(ledger, 3, "slogan", "imprint", "imprint")
+    count(ledger, 4)
+    assert often(ledger, HOST, "other.example", "third.example") == {HOST: frozenset({"imprint"})}
+
+
+def test_reprints_of_one_text_count_once(ledger: Ledger) -> None:
+    for number in range(1, 9):
+        count(ledger, number, "paragraph", body="agency")
+    assert often(ledger) == {}
+
+
+def test_old_lines_make_room_and_known_ones_stay(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_RARE", 20)
+    for number in range(1, 161):
+        count(ledger, number, f"a-{number}", f"b-{number}", *(["imprint"] if number < 5 else []))
+    with ledger.read() as tx:
+        kept = set(tx.execute(select(host_lines.c.line)).scalars())
+    assert "imprint" in kept
+    assert {"a-160", "b-155"} < kept
+    assert len(kept) <= 21
+    assert often(ledger) == {HOST: frozenset({"imprint"})}
+
+
+def test_an_ending_that_comes_too_late_counts_nothing(ledger: Ledger) -> None:
+    (article_id,) = queued(ledger, "https://paper.example/one")
+    (mine,) = claimed(ledger, article_id)
+
+    def finish() -> None:
+        with ledger.write() as tx:
+            lines.count(tx, HOST, article_id, ["imprint"], "body", at(1), 3)
+            work.finish_fetch(tx, mine, page(), None, at(1))
+
+    finish()
+    with pytest.raises(LeaseLostError):
+        finish()
+    with ledger.read() as tx:
+        assert tx.execute(select(func.sum(host_lines.c.articles))).scalar_one() == 1
