@@ -37,9 +37,10 @@ DEMO = {
     "POLL_MIN_SECONDS": "2",
     "POLL_MAX_SECONDS": "6",
     "HOST_SPACING_SECONDS": "0.1",
-    "RETRY_BASE_SECONDS": "2",
 }
 """The demo's wire plays three days in a minute, so its feeds are polled in seconds."""
+UNTIL_IDLE = {"RETRY_BASE_SECONDS": "2"}
+"""A run that is to end gives a page that fails all its attempts within a minute; `dead retry` tries again later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +76,10 @@ def up(options: Options, overrides: dict[str, str]) -> int:
 
 def _environment(options: Options, overrides: dict[str, str]) -> tuple[Settings, dict[str, str]]:
     """The settings of this run, and the environment that gives its children the same ones."""
-    given = dict(overrides)
+    hurry = (DEMO if options.demo else {}) | (UNTIL_IDLE if options.until_idle or options.demo else {})
+    given = {name: value for name, value in hurry.items() if PREFIX + name not in os.environ} | overrides
     if options.demo:
         base = load()
-        given = {name: value for name, value in DEMO.items() if PREFIX + name not in os.environ} | given
         given.setdefault("DATA_DIR", str(base.data_dir / "demo"))
         given["ALLOW_NETWORKS"] = ",".join((*base.allow_networks, "127.0.0.0/8"))
     for name, value in given.items():

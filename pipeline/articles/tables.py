@@ -25,6 +25,8 @@ LEAST_PROSE_CHARS = 200
 """With less in the cells of all layout tables together, none is known for chrome: the article may be outside."""
 TABLE_SHARE = 0.25
 """A layout table whose own cells hold less than this share of what the richest one holds is chrome around it."""
+ONE_CELL_SHARE = 0.8
+"""A cell with so much of its table's prose is the article; what stands in other rows without prose is no part of it."""
 LINK_SHARE = 0.5
 LEAST_TIMED_ROWS, TIMED_SHARE, MAX_ROWS = 3, 0.6, 200
 """A programme has at least so many rows that begin with a clock time, and they are most of its rows."""
@@ -201,16 +203,18 @@ def _chrome(cells: list[_Cell]) -> Iterator[_Cell]:
     them."""
     in_table: Counter[HtmlElement] = Counter()
     in_row: Counter[HtmlElement] = Counter()
+    most: dict[HtmlElement, int] = {}
     for cell in cells:
         in_table[cell.table] += cell.prose
         in_row[cell.row] += cell.prose
+        most[cell.table] = max(most.get(cell.table, 0), cell.prose)
     richest = max(in_table.values())
     for cell in cells:
         if not cell.leaf:
             continue
-        if in_table[cell.table] < TABLE_SHARE * richest or (
-            not cell.prose and (in_row[cell.row] or _is_linked(cell.element))
-        ):
+        prose = in_table[cell.table]
+        beside = in_row[cell.row] or most[cell.table] >= ONE_CELL_SHARE * prose
+        if prose < TABLE_SHARE * richest or (not cell.prose and (beside or _is_linked(cell.element))):
             yield cell
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from zlib import crc32
 
 from sqlalchemy import ColumnElement, Connection, case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,7 +14,8 @@ from pipeline.ledger.schema import host_lines
 MAX_RARE, MAX_OFTEN = 2000, 200
 """Lines kept of one host, the latest seen first: those seen too rarely to be known (of its last few hundred articles),
 and those that are."""
-TRIM_EVERY = 16  # articles; how far the limits may be overrun in between does not matter
+TRIM_EVERY = 16  # articles, on average; how far the limits may be overrun in between does not matter
+TRIM_MOST = 400  # lines at once: parameters in one statement, of which old SQLite builds allow 999
 
 
 def often(tx: Connection, host_keys: Iterable[str], least: int) -> dict[str, frozenset[str]]:
@@ -46,7 +48,8 @@ def count(
         keys = [host_lines.c.host_key, host_lines.c.line]
         changed = {"articles": more, "body": new.excluded.body, "seen": new.excluded.seen}
         tx.execute(new.on_conflict_do_update(index_elements=keys, set_=changed))
-    if article_id % TRIM_EVERY == 0:
+    # Not by the bare id: a host whose articles come in step with those of fifteen others would never get its turn.
+    if crc32(f"{host_key} {article_id}".encode()) % TRIM_EVERY == 0:
         _trim(tx, host_key, host_lines.c.articles < least, MAX_RARE)
         _trim(tx, host_key, host_lines.c.articles >= least, MAX_OFTEN)
 
@@ -58,9 +61,8 @@ def _trim(tx: Connection, host_key: str, which: ColumnElement[bool], most: int) 
         .where(mine, which)
         .order_by(host_lines.c.seen.desc(), host_lines.c.line)
         .offset(most)
-        .limit(most)
+        .limit(TRIM_MOST)
         .with_for_update(skip_locked=True)
     )
     if gone := tx.execute(old).scalars().all():
-        for start in range(0, len(gone), 400):  # parameters in one statement; old SQLite builds allow 999
-            tx.execute(delete(host_lines).where(mine, host_lines.c.line.in_(gone[start : start + 400])))
+        tx.execute(delete(host_lines).where(mine, host_lines.c.line.in_(gone)))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.records import Vector
-from pipeline.storylines.evidence import EMPTY, TERM_SPACE, SparseVec
+from pipeline.storylines.evidence import EMPTY, TERM_SPACE, Ids, SparseVec, Weights
 from pipeline.storylines.members import BODY_TERMS, Lookup
 
 _HALVE_AT = 200_000  # articles; from then on old usage fades, and the counts stay exact in float32
@@ -36,11 +36,16 @@ class TermFrequencies:
 
     def add(self, counts: SparseVec, lang: str) -> None:
         """Count one article."""
-        self._table[self._places(counts, lang)] += 1
+        self._table[self._places(counts.ids, lang)] += 1
         self._articles[lang] = self._articles.get(lang, 0.0) + 1
         if sum(self._articles.values()) >= _HALVE_AT:
             self._table *= 0.5
             self._articles = {key: n / 2 for key, n in self._articles.items() if n >= 1}
+
+    def usage(self, ids: Ids, lang: str) -> tuple[Weights, Weights]:
+        """(n,) in how many articles each of these terms stood, and how rare that is: log((N + 1.5) / (df + 0.5))."""
+        df = self._table[self._places(ids, lang)]
+        return df, np.maximum(np.log((self._articles.get(lang, 0.0) + 1.5) / (df + 0.5)), 0.0).astype(np.float32)
 
     def weigh(self, counts: SparseVec, lang: str, *, counted: bool) -> SparseVec:
         """TF-IDF of length 1 with the `keep` heaviest terms: (1 + log tf) * (log((N + 1) / (df + 0.5)) + 0.3).
@@ -52,7 +57,7 @@ class TermFrequencies:
             return EMPTY
         own = 0.0 if counted else 1.0
         n = self._articles.get(lang, 0.0) + own
-        df = self._table[self._places(counts, lang)] + own
+        df = self._table[self._places(counts.ids, lang)] + own
         # A place whose count halved, or which two terms share, may stand above N: never below a small weight.
         idf = np.maximum(np.log((n + 1.0) / (df + 0.5)) + 0.3, 0.01)
         values = (1.0 + np.log(counts.values)) * idf
@@ -63,8 +68,8 @@ class TermFrequencies:
         return SparseVec(ids, (values / np.linalg.norm(values)).astype(np.float32))
 
     @staticmethod
-    def _places(counts: SparseVec, lang: str) -> npt.NDArray[np.int32]:
-        return counts.ids ^ np.int32(zlib.crc32(lang.encode()) % TERM_SPACE)
+    def _places(ids: Ids, lang: str) -> Ids:
+        return ids ^ np.int32(zlib.crc32(lang.encode()) % TERM_SPACE)
 
 
 @dataclass(frozen=True, slots=True)

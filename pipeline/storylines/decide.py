@@ -10,6 +10,8 @@ from typing import Any
 from pipeline.storylines.background import USUAL_WORDS, Ordinary
 from pipeline.storylines.options import FilingOptions
 
+_USUAL_TERMS = 150  # different words of an article's first 400; only fixes where the evidence of length is zero
+_LEAST_TERMS = 40  # bare titles: taking the logarithm further down lets two shared words join them into giants
 _SPREAD_FLOOR = 0.02  # a stream of one topic has hardly any spread; without a floor its noise would count as nearness
 
 
@@ -65,7 +67,9 @@ class Decision:
 class Likeness:
     """What was measured between an article and one storyline. Cosines lie in 0..1 for words; `nearness` is the mean
     of the vector's cosines to the centroid and to the nearest member, None without vectors; `names` is None where
-    the article has neither names nor numbers; `silence` is in hours, None where either is undated."""
+    the article has neither names nor numbers; `silence` is in hours; `own_names`, `own_words` and `headline` are those
+    of `hallmarks`; `cohesion` is the mean cosine between members, None for fewer than two, and `doubt` (0..1) how little
+    to believe it; `terms` are the article's different words."""
 
     storyline: int
     nearness: float | None
@@ -73,7 +77,13 @@ class Likeness:
     body: float
     member: float
     names: float | None
-    silence: float | None
+    silence: float
+    own_names: float
+    own_words: float
+    headline: float
+    cohesion: float | None
+    doubt: float
+    terms: int
 
 
 def weigh(likeness: Likeness, ordinary: Ordinary, options: FilingOptions) -> tuple[Evidence, ...]:
@@ -94,27 +104,33 @@ def weigh(likeness: Likeness, ordinary: Ordinary, options: FilingOptions) -> tup
     else:  # a script without capitals: what the other words say stands for them, or it could never reach the threshold
         mean = sum(e.contribution for e in words) / sum(e.weight for e in words)
         names = Evidence(name="names (none: as the words)", value=mean, weight=options.names_weight)
-    lexical = (*words, names)
+    lexical = (
+        *words,
+        names,
+        Evidence(name="its names", value=likeness.own_names, weight=options.own_names_weight),
+        Evidence(name="its words", value=likeness.own_words, weight=options.own_words_weight),
+        Evidence(name="its headlines", value=likeness.headline, weight=options.headline_weight),
+        Evidence(name="length", value=_length(likeness.terms), weight=-options.length_weight),
+    )
+    vectors: tuple[Evidence, ...]
     if likeness.nearness is not None:
-        value = (likeness.nearness - ordinary.middle) / (ordinary.spread + _SPREAD_FLOOR)
-        nearness = Evidence(name="nearness", value=value, weight=options.nearness_weight)
+        unit = ordinary.spread + _SPREAD_FLOOR
+        value = (likeness.nearness - ordinary.middle) / unit
+        vectors = (
+            Evidence(name="nearness", value=value, weight=options.nearness_weight),
+            Evidence(name="cohesion", value=_cohesion(likeness, ordinary, options), weight=-options.cohesion_weight),
+        )
     else:
         total = sum(e.contribution for e in lexical)
-        nearness = Evidence(name="nearness (no vector: as the words)", value=total, weight=options.lexical_stand_in)
-    if likeness.silence is None:
-        return (nearness, *lexical)
+        vectors = (Evidence(name="nearness (no vector: as the words)", value=total, weight=options.lexical_stand_in),)
     silence = Evidence(name="silence", value=math.log1p(max(0.0, likeness.silence)), weight=-options.silence_weight)
-    return (nearness, *lexical, silence)
+    return (*vectors, *lexical, silence)
 
 
-def judge(likenesses: Sequence[Likeness], ordinary: Ordinary, options: FilingOptions) -> Decision:
+def judge(compared: Sequence[tuple[int, tuple[Evidence, ...]]], options: FilingOptions) -> Decision:
     """The best storyline if it reaches the threshold, else a new one; of equals the older storyline (smaller id)."""
     ranked = sorted(
-        (
-            (sum(e.contribution for e in evidence), item.storyline, evidence)
-            for item in likenesses
-            if (evidence := weigh(item, ordinary, options))
-        ),
+        ((sum(e.contribution for e in evidence), storyline, evidence) for storyline, evidence in compared),
         key=lambda found: (-found[0], found[1]),
     )
     if not ranked:
@@ -152,6 +168,22 @@ def reprint(original: int, storyline: int, similarity: float, options: FilingOpt
         runner_up_score=None,
         copy_of=original,
     )
+
+
+def _length(terms: int) -> float:
+    return math.log(max(_LEAST_TERMS, 1 + terms) / _USUAL_TERMS)
+
+
+def _cohesion(likeness: Likeness, ordinary: Ordinary, options: FilingOptions) -> float:
+    """How near the members are to one another, in the same unit as the article's nearness to them.
+
+    Few members say little of it, so it is blended with a usual one (`Strand.doubt`).
+    """
+    usual = options.usual_cohesion
+    if likeness.cohesion is None:
+        return usual
+    own = (likeness.cohesion - ordinary.middle) / (ordinary.spread + _SPREAD_FLOOR)
+    return (1 - likeness.doubt) * own + likeness.doubt * usual
 
 
 def _root(cosine: float) -> float:

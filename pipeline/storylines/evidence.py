@@ -66,6 +66,17 @@ class SparseVec:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def at(self, ids: Ids) -> Weights:
+        """(n,) the numbers at these terms, 0 where there is none."""
+        if not len(self.ids):
+            return np.zeros(len(ids), np.float32)
+        place = np.minimum(np.searchsorted(self.ids, ids), len(self.ids) - 1)
+        return np.where(self.ids[place] == ids, self.values[place], np.float32(0.0))
+
+    def present(self) -> SparseVec:
+        """The same terms, each once."""
+        return SparseVec(self.ids, np.ones(len(self.ids), np.float32))
+
 
 EMPTY = SparseVec(np.empty(0, np.int32), np.empty(0, np.float32))
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from pipeline.records import Article, Vector
 from pipeline.storylines.background import Background
 from pipeline.storylines.copies import CopyIndex, Original, comparable, signature
-from pipeline.storylines.decide import Decision, Evidence, judge, reprint
+from pipeline.storylines.decide import Decision, Evidence, judge, reprint, weigh
 from pipeline.storylines.evidence import Features, features, moment, read, tells_of_title
 from pipeline.storylines.index import StorylineIndex
 from pipeline.storylines.measure import Gauge, Terms
@@ -73,19 +73,23 @@ class Filing:
         dimension than those before it.
         """
         reading = self._read(article)
-        written = moment(article)
         if reading.mark is not None:
+            written = moment(article)
             found = self._copies.find(article.id, article.url, reading.mark, written)
             if found is not None:
                 original, share = found
                 return reprint(original.article, original.storyline, share, self.options)
-        shown = reading.features
+        return judge(self.compare(article), self.options)
+
+    def compare(self, article: Article) -> list[tuple[int, tuple[Evidence, ...]]]:
+        """The evidence for each storyline that the article is compared with, reprint or not; changes nothing."""
+        shown, written = self._read(article).features, moment(article)
         weighed = self._terms.weigh(shown, counted=False)
-        dense = shown.dense
-        ordinary = self._background.measure(dense, weighed.body, shown.lang)
-        candidates = self._index.candidates(weighed.title, dense, written)
+        ordinary = self._background.measure(shown.dense, weighed.body, shown.lang)
+        candidates = self._index.candidates(weighed.title, shown.dense, written)
         strands = [self._strands[storyline] for storyline in candidates]
-        return judge(self._gauge.measure(strands, weighed, dense, written), ordinary, self.options)
+        likenesses = self._gauge.measure(strands, shown, weighed, written)
+        return [(likeness.storyline, weigh(likeness, ordinary, self.options)) for likeness in likenesses]
 
     def file(self, article: Article, storyline: int, *, copy_of: int | None = None) -> None:
         """Remember that the article was filed under a storyline, which is opened if it is not known.
@@ -125,6 +129,10 @@ class Filing:
         strand.seed = seed
         self._index.put(strand, seed.title.ids)
 
+    def doubt(self, storyline: int) -> float:
+        """How little (1..0) a storyline's own cohesion counts in its evidence; for learning the weights."""
+        return self._strands[storyline].doubt()
+
     def forget(self, before: datetime) -> int:
         """Drop storylines (not declared ones) and originals whose last article was first seen before that time;
         returns how many storylines went. A good `before` is now minus `options.horizon`."""
@@ -141,8 +149,12 @@ class Filing:
         if lost is None or loser == winner:
             return
         kept = self._strands.get(winner) or self._open(winner)
-        for total, other in ((kept.title, lost.title), (kept.body, lost.body), (kept.names, lost.names)):
+        for total, other in (
+            (kept.title, lost.title), (kept.body, lost.body), (kept.names, lost.names),
+            (kept.told, lost.told), (kept.named, lost.named),
+        ):  # fmt: skip
             total.add(other.total)
+        kept.members += lost.members
         if lost.dense is not None:
             kept.dense = lost.dense if kept.dense is None else kept.dense + lost.dense
         kept.covers(lost.first)
@@ -181,6 +193,9 @@ class Filing:
         strand.title.add(weighed.title)
         strand.body.add(weighed.body)
         strand.names.add(weighed.names)
+        strand.told.add(shown.body.present())
+        strand.named.add(shown.names.present())
+        strand.members += 1
         if shown.dense is not None:
             strand.dense = shown.dense.copy() if strand.dense is None else strand.dense + shown.dense
         strand.rows.append(self._members.add(article, weighed.body, shown.dense))

@@ -10,7 +10,8 @@ import numpy as np
 from pipeline.records import Vector
 from pipeline.storylines.background import TermFrequencies
 from pipeline.storylines.decide import Likeness
-from pipeline.storylines.evidence import Features, SparseVec
+from pipeline.storylines.evidence import Features, SparseVec, Weights
+from pipeline.storylines.hallmarks import NAMES, WORDS, hallmarks, headline_told
 from pipeline.storylines.index import StorylineIndex
 from pipeline.storylines.members import BODY_TERMS, NAME_TERMS, TITLE_TERMS, Lookup, Members, Strand
 from pipeline.storylines.options import FilingOptions
@@ -23,6 +24,10 @@ class Weighed:
     title: SparseVec
     body: SparseVec
     names: SparseVec
+
+
+Usage = tuple[tuple[Weights, Weights], tuple[Weights, Weights]]
+"""Of words and of names: in how many articles each stood, and how rare that makes it, both (n,)."""
 
 
 class Terms:
@@ -38,6 +43,10 @@ class Terms:
         self._title.add(shown.title, shown.lang)
         self._body.add(shown.body, shown.lang)
         self._names.add(shown.names, shown.lang)
+
+    def usage(self, shown: Features) -> Usage:
+        """For the article's words, then its names: in how many articles each stood, and how rare that makes it."""
+        return self._body.usage(shown.body.ids, shown.lang), self._names.usage(shown.names.ids, shown.lang)
 
     def weigh(self, shown: Features, *, counted: bool) -> Weighed:
         """Weigh an article's terms; `counted` says whether it was already added."""
@@ -56,17 +65,20 @@ class Gauge:
         self._title, self._body, self._names = Lookup(), Lookup(), Lookup()
 
     def measure(
-        self, strands: Sequence[Strand], article: Weighed, dense: Vector | None, written: float | None
+        self, strands: Sequence[Strand], shown: Features, article: Weighed, written: float | None
     ) -> list[Likeness]:
-        """One `Likeness` for each strand. `dense` has shape (d,) and length 1, `written` is in hours since 1970."""
+        """One `Likeness` for each strand. `article` are the weighed terms of `shown`, `written` is in hours since
+        1970."""
         if not strands:
             return []
+        dense = shown.dense
+        usage = self._terms.usage(shown)
         self._title.load(article.title)
         self._body.load(article.body)
         self._names.load(article.names)
         bodies, nearest, centroids = self._against_members(strands, dense)
         return [
-            self._likeness(strand, body, _nearness(strand, centroid, near, dense), article, written)
+            self._likeness(strand, body, _nearness(strand, centroid, near, dense), article, written, shown, usage)
             for strand, body, centroid, near in zip(strands, bodies, centroids, nearest, strict=True)
         ]
 
@@ -84,7 +96,14 @@ class Gauge:
         return bodies, nearest, self._index.cosines([strand.storyline for strand in strands], dense)
 
     def _likeness(
-        self, strand: Strand, body_of_member: float, nearness: float | None, article: Weighed, written: float | None
+        self,
+        strand: Strand,
+        body_of_member: float,
+        nearness: float | None,
+        article: Weighed,
+        written: float | None,
+        shown: Features,
+        usage: Usage,
     ) -> Likeness:
         title, body = strand.title.cosine(self._title), strand.body.cosine(self._body)
         names = strand.names.cosine(self._names)
@@ -93,6 +112,8 @@ class Gauge:
             body_of_seed = self._body.dot(seed.body)
             title, body = max(title, self._title.dot(seed.title)), max(body, body_of_seed)
             names, body_of_member = max(names, self._names.dot(seed.names)), max(body_of_member, body_of_seed)
+        members = strand.counted()
+        told, named = strand.standing(shown.body.ids, shown.names.ids)
         return Likeness(
             storyline=strand.storyline,
             nearness=nearness,
@@ -101,16 +122,20 @@ class Gauge:
             member=body_of_member,
             names=names if len(article.names) else None,
             silence=self._silence(strand, written),
+            own_names=hallmarks(named, *usage[1], members, best=NAMES),
+            own_words=hallmarks(told, *usage[0], members, best=WORDS),
+            headline=headline_told(strand, shown.body),
+            cohesion=strand.cohesion() if nearness is not None else None,
+            doubt=strand.doubt(),
+            terms=len(shown.body),
         )
 
-    def _silence(self, strand: Strand, written: float | None) -> float | None:
-        """Hours between the article and the storyline's span; 0 inside it, None where either is undated."""
-        if written is None:
-            return None
+    def _silence(self, strand: Strand, written: float | None) -> float:
+        """Hours between the article and the storyline's span; 0 inside it, a usual gap where either is undated."""
         if strand.seed is not None:
             return self._options.declared_silence_hours
-        if strand.first is None or strand.last is None:
-            return None
+        if written is None or strand.first is None or strand.last is None:
+            return self._options.undated_silence_hours
         return max(0.0, written - strand.last, strand.first - written)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.records import Vector
-from pipeline.storylines.evidence import EMPTY, TERM_SPACE, Features, SparseVec
+from pipeline.storylines.evidence import EMPTY, TERM_SPACE, Features, Ids, SparseVec, Weights
 
 BODY_TERMS, TITLE_TERMS, NAME_TERMS = 120, 120, 60
 _MOST_SUM_TERMS = 2_000  # a storyline of thousands of articles keeps its heaviest terms
@@ -60,6 +60,10 @@ class Sum:
             ids, values = ids[top], values[top]
         self.total, self.length = SparseVec(ids, values), float(np.linalg.norm(values))
 
+    def at(self, ids: Ids) -> Weights:
+        """(n,) what the sum holds at these terms; 0 where it lacks one."""
+        return self.total.at(ids)
+
     def cosine(self, lookup: Lookup) -> float:
         """Cosine with the unit vector in `lookup`; 0 where there is nothing to compare."""
         return min(1.0, lookup.dot(self.total) / self.length) if self.length else 0.0
@@ -73,6 +77,10 @@ class Strand:
     title: Sum = field(default_factory=Sum)
     body: Sum = field(default_factory=Sum)
     names: Sum = field(default_factory=Sum)
+    told: Sum = field(default_factory=Sum)
+    """In how many members' bodies each word stood, and of the names each one:"""
+    named: Sum = field(default_factory=Sum)
+    members: int = 0
     dense: Vector | None = None
     rows: deque[int] = field(default_factory=deque)
     first: float | None = None
@@ -82,11 +90,43 @@ class Strand:
     seed: Features | None = None
     """What a storyline declared beforehand says of itself; compared like a first member, never counted as one."""
 
-    def centroid(self) -> Vector | None:
-        """Unit vector of the members and the seed together, (d,)."""
+    def counted(self) -> int:
+        """Members, the seed being one."""
+        return self.members + (self.seed is not None)
+
+    def standing(self, body: Ids, names: Ids) -> tuple[Weights, Weights]:
+        """(n,) and (m,): in how many members, the seed being one, each of these words and names stands."""
+        told, named = self.told.at(body), self.named.at(names)
+        if self.seed is not None:
+            told, named = told + (self.seed.body.at(body) > 0), named + (self.seed.names.at(names) > 0)
+        return told, named
+
+    def sum_of_vectors(self) -> Vector | None:
+        """Sum of the members' unit vectors and the seed's, (d,)."""
         total = self.dense
         if self.seed is not None and self.seed.dense is not None:
             total = self.seed.dense if total is None else total + self.seed.dense
+        return total
+
+    def cohesion(self) -> float | None:
+        """Mean cosine between two members, the seed being one; None for fewer than two.
+
+        Of n unit vectors the squared length of the sum is n plus the cosines of all ordered pairs.
+        """
+        total, n = self.sum_of_vectors(), self.counted()
+        if total is None or n < 2:
+            return None
+        return min(1.0, max(-1.0, (float(total @ total) - n) / (n * (n - 1))))
+
+    def doubt(self) -> float:
+        """How little the members say of how near to one another members are: 1 for a single one, 2/3 for two, 0.1 for
+        twenty."""
+        n = self.counted()
+        return 1.0 if n < 2 or self.dense is None else 2.0 / (n + 1)
+
+    def centroid(self) -> Vector | None:
+        """Unit vector of the members and the seed together, (d,)."""
+        total = self.sum_of_vectors()
         if total is None or not (length := float(np.linalg.norm(total))):
             return None
         return (total / length).astype(np.float32)

@@ -14,8 +14,7 @@ from tests.articles.pages import BODY, PARAGRAPHS, TEXT, TITLE, URL
 BREAKS = "<BR><BR>\n".join(PARAGRAPHS)
 BARS = """<TR><TD COLSPAN=3><FONT SIZE=6><I>Harbour Post</I></FONT><BR>News at noon and at six</TD></TR>
 <TR><TD COLSPAN=3><A HREF="/">Front</A> | <A HREF="/city">City</A> | <A HREF="/port">Port</A></TD></TR>"""
-FOOT = """<TR><TD COLSPAN=3><FONT SIZE=1>The Harbour Post Printing Works. This page is best seen in a window of 800 by 600
-points. Write to the webmaster.</FONT></TD></TR>"""
+FOOT = """<TR><TD COLSPAN=3><FONT SIZE=1>The Harbour Post Printing Works. Best seen at 800 by 600.</FONT></TD></TR>"""
 SIDE = """<TABLE><TR><TD><B>Today</B><BR>High water 9.12<BR>Sunset 4.31</TD></TR>
 <TR><TD>You are visitor no. 51,210</TD></TR></TABLE>"""
 PHOTO = "<TABLE ALIGN=right><TR><TD><IMG SRC=quay.gif></TD></TR><TR><TD>The quay on Sunday</TD></TR></TABLE>"
