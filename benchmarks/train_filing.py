@@ -18,17 +18,17 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.optimize import minimize  # type: ignore[import-untyped, unused-ignore]
 
 from pipeline.embedding import Embedder, prepare
 from pipeline.records import Article
-from pipeline.storylines.filing import Filing, FilingOptions
+from pipeline.storylines.filing import Filing
 
 Floats = npt.NDArray[np.float64]
 
@@ -45,8 +45,8 @@ _SEEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Choices:
-    """`values` (articles, _MOST, evidence), `open_to` (articles, _MOST) where there is a storyline, and the place of the
-    right one, `_MOST` for a new one."""
+    """`values` (articles, _MOST, evidence), `open_to` (articles, _MOST) where there is a storyline, and the place of
+    the right one, `_MOST` for a new one."""
 
     values: Floats
     open_to: npt.NDArray[np.bool_]
@@ -72,7 +72,8 @@ def stream(path: Path, vectors: Path | None) -> tuple[list[Article], list[str]]:
     articles = [
         Article(
             id=number, title=row["title"], text=row["text"], seen=_SEEN, url=row.get("url") or "",
-            outlet=row.get("source") or "", lang=row.get("lang"), published=_moment(row.get("published")), vector=vector,
+            outlet=row.get("source") or "", lang=row.get("lang"),
+            published=_moment(row.get("published")), vector=vector,
         )
         for number, (row, vector) in enumerate(zip(rows, dense, strict=True), 1)
     ]  # fmt: skip

@@ -21,6 +21,8 @@ MIN_CHARS_DENSE = 70
 """In scripts without blanks, where one character is worth about three."""
 STUB_CHARS = 400
 """What a paywall leaves to be read, when it leaves too little: a teaser of two or three sentences."""
+VIDEO_CHARS = 800
+"""A page that calls itself a video has its caption below this, a transcript or a report above."""
 WALL_LINE_CHARS = 400
 """Paragraphs up to this length that speak of logins, consent or subscriptions do not count as text."""
 
@@ -82,13 +84,15 @@ def check_article(head: Head, *, fronts: int, title: str, paragraphs: Sequence[s
     `fronts` is what `front_signs` counted before the tree was pruned; `paragraphs` is its text as tidied, `extracted`
     the same before tidying (it betrays a paywall), `page` everything that can be read on it, which serves to name what
     is wrong once the text is too short. Raises RejectedError:
-    `challenge`, `error-page`, `login`, `consent`, `paywall`, `section-front` or `too-short`.
+    `challenge`, `error-page`, `login`, `consent`, `paywall`, `video`, `section-front` or `too-short`.
     """
     size = sum(len(paragraph) for paragraph in paragraphs if not _is_wall_line(paragraph))
     if fronts >= (2 if size < LONG_CHARS else 3):
         raise RejectedError("the page lists articles and is none itself", reason="section-front")
     if size < STUB_CHARS and (phrases.PAYWALL.search(extracted) or _is_closed(head)):
         raise RejectedError(f"a paywall left {size} characters to read", reason="paywall")
+    if size < VIDEO_CHARS and head.first("og:type")[0].lower().startswith("video"):
+        raise RejectedError(f"a video with {size} characters of text", reason="video")
     titles = [text for text in (head.title, title, *head.h1[:1]) if text]
     least = _least(head, "".join(paragraphs))
     if size < least or _is_error(titles, paragraphs):

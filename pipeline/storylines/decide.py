@@ -68,7 +68,7 @@ class Likeness:
     """What was measured between an article and one storyline. Cosines lie in 0..1 for words; `nearness` is the mean
     of the vector's cosines to the centroid and to the nearest member, None without vectors; `names` is None where
     the article has neither names nor numbers; `silence` is in hours; `own_names`, `own_words` and `headline` are those
-    of `hallmarks`; `cohesion` is the mean cosine between members, None for fewer than two, and `doubt` (0..1) how little
+    of `hallmarks`; `cohesion` is the mean cosine between members, None for fewer than two, and `doubt` how little
     to believe it; `terms` are the article's different words."""
 
     storyline: int
@@ -122,7 +122,7 @@ def weigh(likeness: Likeness, ordinary: Ordinary, options: FilingOptions) -> tup
         )
     else:
         total = sum(e.contribution for e in lexical)
-        vectors = (Evidence(name="nearness (no vector: as the words)", value=total, weight=options.lexical_stand_in),)
+        vectors = (Evidence(name="no vector confirms the words", value=total, weight=-options.unconfirmed_weight),)
     silence = Evidence(name="silence", value=math.log1p(max(0.0, likeness.silence)), weight=-options.silence_weight)
     return (*vectors, *lexical, silence)
 

@@ -42,8 +42,8 @@ class FilingOptions:
     """Taken off per natural logarithm of the article's different words: a long text shares more with anything."""
     silence_weight: float = 0.49
     """Taken off per natural logarithm of hours since the storyline's last article."""
-    lexical_stand_in: float = 0.15
-    """Where a vector is missing on either side, the words vouch for the nearness: this share of what they give."""
+    unconfirmed_weight: float = 0.25
+    """Where a vector is missing on either side, nothing confirms the words: this share of what they give comes off."""
 
     undated_silence_hours: float = 3.0
     """What does not say when it was written counts as this long silent: most news follows within hours, and without

@@ -92,6 +92,13 @@ def test_a_declared_paywall_with_a_teaser() -> None:
     assert read_page(page(json_ld(isAccessibleForFree="False")), url=URL).title == TITLE  # all of it can be read
 
 
+def test_a_video_page_with_its_caption() -> None:
+    kind = '<meta property="og:type" content="video.other">'
+    assert reason(page(kind, body=f"<h1>{TITLE}</h1><p>{PARAGRAPHS[0]}</p><p>{PARAGRAPHS[3]}</p>")) == "video"
+    report = "".join(f"<p>{text} {text}</p>" for text in PARAGRAPHS)
+    assert read_page(page(kind, body=f"<article><h1>{TITLE}</h1>{report}</article>"), url=URL).title == TITLE
+
+
 TEASERS = "".join(
     f'<article><h3><a href="/2025/11/{day}/story">Story number {day} of the month, with a long headline</a></h3>'
     f"<p>In two lines this says what happened on day {day}, and that one can read on in the article.</p></article>"

@@ -67,7 +67,10 @@ def test_a_decision_names_its_reasons_and_they_add_up() -> None:
     assert decision.runner_up_score is not None
     assert decision.runner_up_score < decision.threshold <= decision.score
     assert sum(e.contribution for e in decision.evidence) == pytest.approx(decision.score)
-    assert {e.name for e in decision.evidence} == {"nearness", "title", "body", "member", "names", "silence"}
+    assert {e.name for e in decision.evidence} == {
+        *("nearness", "cohesion", "title", "body", "member", "names"),
+        *("its names", "its words", "its headlines", "length", "silence"),
+    }
     assert decision.why()["evidence"][0]["name"] == "nearness"
 
 
