@@ -42,7 +42,8 @@ class FeedState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One item of a feed as read: `key` identifies it within its feed, `url` is absolute and is the one to fetch."""
+    """One item of a feed as read: `key` identifies it within its feed, `url` is absolute and is the one to fetch.
+    `feed_name` is filled by the ledger, which knows where it came from."""
 
     key: str
     url: str
@@ -53,6 +54,7 @@ class Entry:
     content: str = ""
     authors: tuple[str, ...] = ()
     lang: str | None = None
+    feed_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -301,6 +301,7 @@ def _hint(entry: Entry | None, repeated: frozenset[str]) -> EntryHint:
         content=entry.content,
         authors=entry.authors,
         lang=entry.lang,
+        feed_name=entry.feed_name,
         repeated=repeated,
     )
 

@@ -23,6 +23,7 @@ from pipeline.errors import InputError
 from pipeline.urls import absolute, canonical, registrable_domain
 
 MAX_TITLE_CHARS = 500
+_FEED_NAME_PARTS = re.compile(r"\s+[-–—|>»·:/]+\s+|:\s+")
 _TITLE_METAS = ("og:title", "twitter:title", "dc.title", "dcterms.title", "parsely-title", "sailthru.title")
 _AUTHOR_METAS = (
     "author", "article:author_name", "article:author", "og:article:author", "parsely-author", "sailthru.author",
@@ -134,6 +135,24 @@ def _host_names(url: str) -> tuple[str, ...]:
     except InputError:
         return ()
     return domain.partition(".")[0], domain
+
+
+def named_by_feed(feed_name: str, domain: str) -> str:
+    """The part of a feed's title that names the outlet (of "BBC News - World" at bbc.co.uk the first), else nothing.
+
+    Titles of feeds name sections, columns and aggregators as well, so it must agree with the domain: one of the two
+    holds the other, letters only.
+    """
+    label = _letters(domain.partition(".")[0])
+    for part in _FEED_NAME_PARTS.split(squeeze(feed_name)):
+        name = _letters(part)
+        if min(len(name), len(label)) >= 3 and (name in label or label in name or name.removeprefix("the") == label):
+            return part.strip()[:100]
+    return ""
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, fold(text)))
 
 
 def _title(head: Head, outlets: tuple[str, ...]) -> tuple[str, str, tuple[str, ...]]:

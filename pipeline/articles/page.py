@@ -39,6 +39,7 @@ class EntryHint:
     content: str = ""
     authors: tuple[str, ...] = ()
     lang: str | None = None
+    feed_name: str = ""
     repeated: frozenset[str] = frozenset()
     """Keys of the lines that this host prints around its articles (see `repeats`); they are left out."""
 
@@ -158,6 +159,9 @@ def _with_hint(about: Metadata, hint: EntryHint) -> Metadata:
     if not about.title and hint.title:
         about = replace(about, title=without_outlet(squeeze(hint.title), about.outlet))
         about.sources["title"] = "feed"
+    if "outlet" not in about.sources and (name := metadata.named_by_feed(hint.feed_name, about.outlet)):
+        about = replace(about, outlet=name)
+        about.sources["outlet"] = "feed"
     if not about.authors and (found := people(hint.authors, about.outlet)):
         about = replace(about, authors=found)
         about.sources["authors"] = "feed"

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from pipeline import urls
 from pipeline.errors import LeaseLostError
 from pipeline.ledger.engine import DISPATCH, one_at_a_time
-from pipeline.ledger.schema import articles, hosts, sightings, texts, vectors
+from pipeline.ledger.schema import articles, feeds, hosts, sightings, texts, vectors
 from pipeline.records import ArticleState, Entry, Extraction
 
 SCAN = 1000  # due articles looked at in one go; hosts that are booked are filtered out before
@@ -132,7 +132,12 @@ def claim(
 def entries_of(tx: Connection, ids: Sequence[int]) -> dict[int, Entry]:
     """What feeds said of each article: the first sighting that has the most to say."""
     found: dict[int, Entry] = {}
-    rows = select(sightings).where(sightings.c.article_id.in_(ids)).order_by(sightings.c.id)
+    rows = (
+        select(sightings, feeds.c.title.label("feed_name"))
+        .outerjoin(feeds, feeds.c.id == sightings.c.feed_id)
+        .where(sightings.c.article_id.in_(ids))
+        .order_by(sightings.c.id)
+    )
     for row in tx.execute(rows).mappings():
         known = found.get(row["article_id"])
         if known is None or len(row["content"]) > len(known.content):
@@ -145,6 +150,7 @@ def entries_of(tx: Connection, ids: Sequence[int]) -> dict[int, Entry]:
                 content=row["content"],
                 authors=tuple(row["authors"]),
                 lang=row["lang"],
+                feed_name=row["feed_name"] or "",
             )
     return found
 

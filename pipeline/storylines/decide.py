@@ -110,7 +110,7 @@ def weigh(likeness: Likeness, ordinary: Ordinary, options: FilingOptions) -> tup
         Evidence(name="its names", value=likeness.own_names, weight=options.own_names_weight),
         Evidence(name="its words", value=likeness.own_words, weight=options.own_words_weight),
         Evidence(name="its headlines", value=likeness.headline, weight=options.headline_weight),
-        Evidence(name="length", value=_length(likeness.terms), weight=-options.length_weight),
+        Evidence(name="length", value=_length(likeness), weight=-options.length_weight),
     )
     vectors: tuple[Evidence, ...]
     if likeness.nearness is not None:
@@ -170,8 +170,11 @@ def reprint(original: int, storyline: int, similarity: float, options: FilingOpt
     )
 
 
-def _length(terms: int) -> float:
-    return math.log(max(_LEAST_TERMS, 1 + terms) / _USUAL_TERMS)
+def _length(likeness: Likeness) -> float:
+    """Logarithm of the article's terms against a usual number. Without vectors a short text is not favoured: a few
+    words that two affairs have in common would be all there is."""
+    length = math.log(max(_LEAST_TERMS, 1 + likeness.terms) / _USUAL_TERMS)
+    return length if likeness.nearness is not None else max(0.0, length)
 
 
 def _cohesion(likeness: Likeness, ordinary: Ordinary, options: FilingOptions) -> float:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.articles import EntryHint, read_page
+from pipeline.articles.metadata import named_by_feed
 from pipeline.articles.names import authors
 from pipeline.articles.wording import alike, without_outlet
 from pipeline.records import Extraction
@@ -239,3 +240,26 @@ def test_a_lead_is_the_description_or_the_first_paragraph() -> None:
     assert read(described).lead == "A quarter for two thousand people is to rise at the quay."
     assert read().lead.startswith("The city council agreed late on Sunday")
     assert len(read(f'<meta name="description" content="{"word " * 400}">').lead) <= 500
+
+
+@pytest.mark.parametrize(
+    ("feed_name", "domain", "expected"),
+    [
+        ("Harbour Post", "harbourpost.example", "Harbour Post"),
+        ("BBC News - World", "bbc.co.uk", "BBC News"),
+        ("World | The Harbour Post", "harbour-post.example", "The Harbour Post"),
+        ("Latest headlines", "harbourpost.example", ""),
+        ("", "harbourpost.example", ""),
+        ("X", "x.com", ""),
+    ],
+)
+def test_the_outlet_is_named_by_the_feed_when_that_agrees_with_the_host(
+    feed_name: str, domain: str, expected: str
+) -> None:
+    assert named_by_feed(feed_name, domain) == expected
+
+
+def test_the_page_names_the_outlet_before_the_feed_does() -> None:
+    hint = EntryHint(feed_name="Example News - Politics")
+    assert read_page(page(), url=URL, hint=hint).outlet == "Example News"
+    assert read_page(page(json_ld()), url=URL, hint=hint).outlet == "The Harbour Post"

@@ -25,7 +25,7 @@ def test_a_vector_that_says_nothing_leaves_the_words(vector: Vector | None) -> N
     decision = desk.take(article(2, "Tessin still blocked by Maribel", text, vector=about("harbour"), hours=2.0))
     assert decision.storyline == desk.history[-2][1]
     assert np.isfinite(decision.score)
-    assert decision.evidence[0].name == "nearness (no vector: as the words)"
+    assert decision.evidence[0].name == "no vector confirms the words"
 
 
 def test_a_vector_is_brought_to_length_one() -> None:
