@@ -12,13 +12,13 @@ class FilingOptions:
 
     The defaults are the shipped ones, one setting for every stream. Weights are log-odds that an article belongs to a
     storyline rather than to a new one, learned from six labelled streams that differ in kind (titles only, full text,
-    three-day bursts, three thin years, one without times) as `benchmarks/train_filing.py` does; the demo is none of
-    them. What says so below was set by running them.
+    three-day bursts, three thin years, one without times) by the method of `benchmarks/train_filing.py`. The threshold,
+    `undated_silence_hours` and `unconfirmed_weight` were set by running filing on those streams and on the demo.
     """
 
     threshold: float = 4.44
     """An article joins the best storyline that scores at least this; below it, it opens one. Less by 0.4 than was
-    learned: that errs on the side of joining, and what is split in two never comes together by itself."""
+    learned, because learning sees no split as worse than a wrong joining, and a split never mends by itself."""
     window_hours: float = 120.0
     """A storyline to which nobody added for five days is no candidate for a dated article."""
 
