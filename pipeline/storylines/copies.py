@@ -60,7 +60,8 @@ def similarity(a: bytes, b: bytes) -> float:
 
 @dataclass(slots=True)
 class Original:
-    """A text that was printed first, as far as is known. Times are hours since 1970; `written` None: undated."""
+    """A text that was printed first, as far as is known. Times are hours since 1970; `written` None: undated; `told`:
+    the text speaks of what its title says (`evidence.tells_of_title`)."""
 
     article: int
     storyline: int
@@ -68,6 +69,7 @@ class Original:
     mark: bytes
     written: float | None
     seen: float
+    told: bool = True
 
 
 class CopyIndex:
@@ -82,10 +84,14 @@ class CopyIndex:
     def __len__(self) -> int:
         return len(self._originals)
 
-    def find(self, article: int, url: str, mark: bytes, written: float | None) -> tuple[Original, float] | None:
+    def find(
+        self, article: int, url: str, mark: bytes, written: float | None, *, told: bool = True
+    ) -> tuple[Original, float] | None:
         """The original of which this text is a copy, with the similarity; None for an original.
 
-        The same URL is the same article in another version, not a reprint; and what is an original stays one.
+        The same URL is the same article in another version, not a reprint; and what is an original stays one. Where
+        the text is not `told` of by its own title, its original's must be: outlets put titles of their own above
+        agency copy.
         """
         if article in self._originals:
             return None
@@ -95,7 +101,7 @@ class CopyIndex:
         best: tuple[Original, float] | None = None
         for candidate, _ in hits.most_common(_MOST_COMPARED):
             original = self._originals[candidate]
-            if (url and url == original.url) or not self._near(original, written):
+            if (url and url == original.url) or not (told or original.told) or not self._near(original, written):
                 continue
             share = similarity(original.mark, mark)
             if share >= self._least and (best is None or (-share, candidate) < (-best[1], best[0].article)):

@@ -22,6 +22,7 @@ from pipeline.storylines.options import FilingOptions
 
 __all__ = ["Decision", "Evidence", "Filing", "FilingOptions"]
 
+_LONGER_THAN_WALLS = 60  # words without function words: registration walls and error pages have fewer
 _READ_AHEAD = 256  # articles read by `decide` whose features wait for `file`
 
 
@@ -32,6 +33,7 @@ class _Reading:
     article: Article
     features: Features
     mark: bytes | None
+    told: bool
 
     def still(self, article: Article) -> bool:
         old = self.article
@@ -75,7 +77,7 @@ class Filing:
         reading = self._read(article)
         if reading.mark is not None:
             written = moment(article)
-            found = self._copies.find(article.id, article.url, reading.mark, written)
+            found = self._copies.find(article.id, article.url, reading.mark, written, told=reading.told)
             if found is not None:
                 original, share = found
                 return reprint(original.article, original.storyline, share, self.options)
@@ -109,7 +111,9 @@ class Filing:
         if copy_of is None and not self._already_in(strand, article.id):
             self._join(strand, article.id, shown)
             if reading.mark is not None:
-                self._copies.add(Original(article.id, storyline, article.url, reading.mark, written, seen))
+                self._copies.add(
+                    Original(article.id, storyline, article.url, reading.mark, written, seen, reading.told)
+                )
             self._index.put(strand, shown.title.ids)
         else:
             self._index.put(strand, shown.title.ids[:0])
@@ -175,8 +179,10 @@ class Filing:
         shown = features(article)
         if shown.dense is not None:
             self._index.check(shown.dense)
-        mark = (article.signature or signature(article.text)) if tells_of_title(shown) else None
-        reading = _Reading(article, shown, mark if mark is not None and comparable(mark) else None)
+        told = tells_of_title(shown)
+        long_enough = told or float(shown.body.values.sum()) >= _LONGER_THAN_WALLS
+        mark = (article.signature or signature(article.text)) if long_enough else None
+        reading = _Reading(article, shown, mark if mark is not None and comparable(mark) else None, told)
         self._readings[article.id] = reading
         while len(self._readings) > _READ_AHEAD:
             self._readings.popitem(last=False)

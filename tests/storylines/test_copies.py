@@ -119,3 +119,15 @@ def test_the_index_is_bounded_and_forgets() -> None:
 
 
 PINNED = [55876606, 50332931, 4079684, 9652056]
+
+
+def test_agency_copy_under_a_title_of_its_own_is_a_reprint() -> None:
+    desk = Desk()
+    desk.take(article(1, TITLE, WIRE, vector=about("harbour"), outlet="wire"))
+    assert desk.take(article(2, "What a night by the sea!", WIRE, outlet="beacon")).copy_of == 1
+
+
+def test_a_wall_below_two_titles_that_it_does_not_speak_of_is_no_reprint() -> None:
+    desk = Desk()
+    desk.take(article(1, "Minister Ruland resigns", WALL, outlet="gazette", url="https://gazette.example/1"))
+    assert desk.take(article(2, TITLE, WALL, outlet="gazette", url="https://gazette.example/2")).copy_of is None
