@@ -25,6 +25,7 @@ from pydantic_settings import (
 from pipeline.errors import SettingsError
 
 PREFIX = "SLUGLINE_"
+LEDGER_FILE = "slugline.db"
 
 
 def _default_data_dir() -> Path:
@@ -118,14 +119,16 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = os.environ.get(f"{PREFIX}CONFIG", "slugline.toml")
+        file = os.environ.get(f"{PREFIX}CONFIG") or "slugline.toml"
+        if f"{PREFIX}CONFIG" in os.environ and not Path(file).is_file():
+            raise FileNotFoundError(f"{PREFIX}CONFIG names {file!r}, which is no file")
         toml = TomlConfigSettingsSource(settings_cls, toml_file=file)
         return init_settings, env_settings, dotenv_settings, toml
 
     @cached_property
     def ledger_url(self) -> str:
         """The SQLAlchemy URL in use."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'slugline.db'}"
+        return self.database_url or f"sqlite:///{self.data_dir / LEDGER_FILE}"
 
     @cached_property
     def run_dir(self) -> Path:

@@ -32,10 +32,8 @@ class Child:
     name: str
     command: Sequence[str]
     rank: int = 0
-    capture: bool = False
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
-    restarts: int = 0
     backoff: float = BACKOFF_FIRST
     due: float = 0.0
 
@@ -65,7 +63,7 @@ class Children:
                 child.command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE if child.capture else self.output or sys.stderr.fileno(),
+                stdout=self.output or sys.stderr.fileno(),
                 stderr=self.output,
                 start_new_session=True,  # Ctrl-C in the terminal reaches this process only, which ends them in order
             )
@@ -88,9 +86,13 @@ class Children:
             child.process = None
 
     def _revive(self, child: Child) -> None:
-        if child.process is None and time.monotonic() >= child.due:
-            child.restarts += 1
+        if child.process is not None or time.monotonic() < child.due:
+            return
+        try:
             self._spawn(child)
+        except SluglineError as error:  # no memory, no process slot: this passes
+            child.due = time.monotonic() + BACKOFF_MOST
+            log.error("not restarted yet", child=child.name, error=str(error))
 
     def end(self) -> None:
         """End all children, the last rank first; what does not end in its grace is killed, its group with it."""
@@ -99,8 +101,9 @@ class Children:
             batch = [child for child in self.members if child.rank == rank and child.process is not None]
             for child in batch:
                 _signal(child, signal.SIGTERM)
+            until = max(deadline, time.monotonic() + LAST_GRACE_SECONDS)
             for child in batch:
-                _wait(child, max(LAST_GRACE_SECONDS, deadline - time.monotonic()))
+                _wait(child, max(0.0, until - time.monotonic()))
             for child in batch:
                 _kill_group(child)
         if self.members:

@@ -7,10 +7,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 
+import redis
+
 from pipeline import embedding, queues
 from pipeline.errors import SluglineError
 from pipeline.ledger import open_ledger
-from pipeline.settings import Settings
+from pipeline.settings import LEDGER_FILE, Settings
 from workers import valkey
 from workers.seeds import seeds_dir
 
@@ -18,7 +20,7 @@ DISK_BYTES = 1_000_000_000  # below this a busy wire fills the disk within days
 
 
 def examine(settings: Settings) -> Iterator[tuple[str, str, bool]]:
-    """Name, sentence and verdict of each check; none of them changes anything but an empty data directory."""
+    """Name, sentence and verdict of each check; none of them changes anything but that missing directories are made."""
     yield "python", platform.python_version(), sys.version_info >= (3, 11)
     checks: list[tuple[str, Callable[[Settings], str]]] = [
         ("data directory", _data_dir),
@@ -47,7 +49,9 @@ def _data_dir(settings: Settings) -> str:
 
 
 def _ledger(settings: Settings) -> str:
-    opened = open_ledger(settings.ledger_url, upgrade=not settings.database_url)
+    if not settings.database_url and not (settings.data_dir / LEDGER_FILE).exists():
+        return "none yet; the first `slugline up` makes it"
+    opened = open_ledger(settings.ledger_url)
     opened.close()
     return f"{opened.engine.dialect.name}, schema up to date"
 
@@ -57,7 +61,10 @@ def _redis(settings: Settings) -> str:
         valkey.command(settings)
         return "the bundled Valkey can be started"
     client = queues.connect(settings.redis_url)
-    policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "unknown")
+    try:
+        policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "unknown")
+    except redis.RedisError:  # managed services forbid CONFIG
+        policy = "unknown"
     if policy not in {"noeviction", "unknown"}:
         raise SluglineError(f"maxmemory-policy is {policy}, which drops jobs silently; set it to noeviction")
     return f"answers, maxmemory-policy {policy}"

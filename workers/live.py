@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,7 @@ from workers.children import Child
 from workers.process import now
 
 log = logs.get("supervisor")
+PLAIN_SECONDS = 5.0
 NEWEST = 12  # storylines shown
 ORDER = ("queued", "fetched", "embedded", "filed", "duplicate", "rejected", "dead")
 
@@ -31,6 +33,7 @@ class View:
         self._live = Live(console=self._console, refresh_per_second=4, transient=True) if self.live else None
         self._notes: list[str] = []
         self._last = ""
+        self._next_look = 0.0
 
     def __enter__(self) -> View:
         if self._live:
@@ -51,7 +54,10 @@ class View:
             log.info(sentence)
 
     def update(self, ledger: Ledger, children: list[Child]) -> None:
-        """Show how things stand; on plain output a line when the counts changed."""
+        """Show how things stand; on plain output, every few seconds, a line when the counts changed."""
+        if not self._live and time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + PLAIN_SECONDS
         with ledger.read() as tx:
             counted = articles.counts(tx)
             known = feeds.every(tx)

@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,15 +19,17 @@ from typing import IO, Any
 import redis
 
 from pipeline import queues
-from pipeline.errors import ModelError, RedisError, SettingsError, SluglineError
+from pipeline.errors import LedgerError, ModelError, RedisError, SluglineError
 from pipeline.feeds import opml
 from pipeline.ledger import Ledger, feeds, open_ledger
 from pipeline.settings import PREFIX, Settings, load
 from workers import idle, logs, process, valkey
 from workers.children import PYTHON, Child, Children
+from workers.cli.feeds import read_opml
 from workers.declare import declare_seeds
-from workers.demo.wire import Wire
+from workers.demo.wire import DEMO_TAG, Wire
 from workers.live import View
+from workers.web.app import bind
 
 log = logs.get("supervisor")
 LOOK_SECONDS = 0.5
@@ -62,12 +63,13 @@ def up(options: Options, overrides: dict[str, str]) -> int:
     Raises SluglineError, before anything is started, when something is wrong that no restart would mend.
     """
     settings, environment = _environment(options, overrides)
-    _check_port(options, settings)
-    outlines = _read_opml(options.feeds)
-    with _data_dir(settings, fresh=options.demo and "DATA_DIR" not in overrides) as _:
-        logs.configure(settings, "supervisor")
-        view = View(options.json)
-        run = _Run(options, settings, environment, view)
+    logs.configure(settings, "supervisor")
+    with _data_dir(settings):
+        bind(settings, options.host, options.port).close()
+        outlines = _read_opml(options.feeds)
+        if options.demo and "DATA_DIR" not in overrides:
+            _empty(settings.data_dir)
+        run = _Run(options, settings, environment, View(options.json))
         try:
             return run.go(outlines)
         finally:
@@ -89,38 +91,18 @@ def _environment(options: Options, overrides: dict[str, str]) -> tuple[Settings,
     return settings, dict(os.environ)
 
 
-def _check_port(options: Options, settings: Settings) -> None:
-    if options.host not in {"127.0.0.1", "::1", "localhost"} and not settings.api_token:
-        raise SettingsError(
-            f"--host {options.host} opens the API to other machines: set SLUGLINE_API_TOKEN, or leave it on 127.0.0.1"
-        )
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((options.host, options.port))
-        except OSError as error:
-            raise SluglineError(
-                f"port {options.port} on {options.host} cannot be used ({error.strerror}); choose another with --port"
-            ) from error
-
-
 def _read_opml(path: Path | None) -> list[opml.Outline]:
     if path is None:
         return []
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise SluglineError(f"{path} cannot be read ({error.strerror}); --feeds takes an OPML file") from error
-    outlines, problems = opml.read(content, source=str(path))
+    outlines, problems = read_opml(path)
     for problem in problems:
         log.warning("left out", problem=problem)
     return outlines
 
 
 @contextlib.contextmanager
-def _data_dir(settings: Settings, *, fresh: bool) -> Iterator[IO[str]]:
-    """Hold the data directory: a second `up` on it is refused. `fresh` empties it first (the demo's own one)."""
+def _data_dir(settings: Settings) -> Iterator[None]:
+    """Hold the data directory: a second `up` on it is refused."""
     folder = settings.data_dir
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -136,11 +118,14 @@ def _data_dir(settings: Settings, *, fresh: bool) -> Iterator[IO[str]]:
             raise SluglineError(
                 f"another `slugline up` is running on {folder}; stop it, or choose another place with --data-dir"
             ) from error
-        if fresh:
-            for entry in folder.iterdir():
-                if entry.name != "lock":
-                    shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-        yield lock
+        yield
+
+
+def _empty(folder: Path) -> None:
+    """Begin afresh in the demo's own data directory."""
+    for entry in folder.iterdir():
+        if entry.name != "lock":
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
 
 class _Run:
@@ -165,6 +150,7 @@ class _Run:
             self._check_model()
             declare_seeds(ledger)
             if self._options.demo:
+                _forget_demo(ledger)
                 self._wire = Wire(self._children, self._options.demo_seconds)
                 outlines = [*outlines, *self._wire.outlines()]
             _add_feeds(ledger, outlines, asked=self._options.until_idle)
@@ -193,9 +179,14 @@ class _Run:
             return
         self._view.say(f"looking at the model {self._settings.model}")
         command = [*PYTHON, "workers.cli", "worker", "embed", "--check"]
-        seen = subprocess.run(command, capture_output=True, text=True, check=False)
-        if seen.returncode:
-            lines = seen.stderr.strip().splitlines() or ["it could not be loaded"]
+        environment = os.environ | {process.PARENT: str(os.getpid())}
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as check:
+            while check.poll() is None and not self._stop.wait(LOOK_SECONDS / 2):
+                pass
+            check.kill()
+            said = check.stderr.read() if check.stderr else ""
+        if check.returncode and not self._stop.is_set():
+            lines = said.strip().splitlines() or ["it could not be loaded"]
             raise ModelError(lines[-1].removeprefix("slugline: "))
 
     def _start_services(self) -> None:
@@ -215,14 +206,17 @@ class _Run:
         quiet = 0
         while not self._stop.wait(LOOK_SECONDS):
             self._children.tend()
-            self._view.update(ledger, self._children.members)
-            if self._options.until_idle:
-                quiet = quiet + 1 if self._is_idle(ledger, client) else 0
+            try:
+                self._view.update(ledger, self._children.members)
+                quiet = quiet + 1 if self._options.until_idle and self._is_idle(ledger, client) else 0
                 if quiet >= 2:  # seen twice: what moved between two counts would have been missed by one
                     self._report(ledger)
                     return 0
+            except LedgerError as error:  # the services wait it out, and so does this
+                log.warning("waiting for the ledger", error=str(error))
+                quiet = 0
         self._view.say("stopping")
-        return 0
+        return 1 if self._options.until_idle else 0  # it was to run until idle and did not
 
     def _is_idle(self, ledger: Ledger, client: redis.Redis) -> bool:
         if self._wire is not None:
@@ -244,6 +238,14 @@ class _Run:
             sys.stdout.flush()
         else:
             self._view.summary(found)
+
+
+def _forget_demo(ledger: Ledger) -> None:
+    """Remove the feeds of an earlier demo, whose site is gone, from a ledger that outlived it."""
+    with ledger.write() as tx:
+        for feed in feeds.every(tx):
+            if DEMO_TAG in feed.tags:
+                feeds.remove(tx, feed.id)
 
 
 def _add_feeds(ledger: Ledger, outlines: list[opml.Outline], *, asked: bool) -> None:

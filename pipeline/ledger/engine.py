@@ -102,7 +102,7 @@ def connect(url: str) -> Ledger:
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError) as error:
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise LedgerError(
             "SLUGLINE_DATABASE_URL is no database URL; use postgresql+psycopg://USER:PASSWORD@HOST/NAME "
             "or leave it unset for SQLite in the data directory"

@@ -23,12 +23,11 @@ from pipeline.records import ArticleState, Entry, Extraction
 
 SCAN = 1000  # due articles looked at in one go; hosts that are booked are filtered out before
 SCANS = 8  # goes in one hand-out: more than one only where few hosts have very long lines
-REFUSED_SECONDS = 1.0  # when an article comes up again whose host was booked further ahead than the worker would wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """An article that this worker may work on. `wait` is in seconds; `entry` is what a feed said of it."""
+    """An article that this worker may work on."""
 
     id: int
     generation: int
@@ -37,8 +36,6 @@ class Claim:
     attempts: int
     job_id: str
     owner: str
-    wait: float = 0.0
-    entry: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         code, said = refused(tmp_path, "--port", port)
-    assert code == 1
-    assert said.startswith(f"slugline: port {port} on 127.0.0.1 cannot be used")
+    assert code == 2
+    assert said.startswith(f"slugline: port {port} on 127.0.0.1 is in use")
     assert said.count("\n") == 1
 
 
@@ -42,7 +42,7 @@ def test_an_opml_file_that_is_none_is_named(tmp_path: Path) -> None:
 
 def test_a_missing_opml_file_is_named(tmp_path: Path) -> None:
     code, said = refused(tmp_path, "--feeds", "nowhere.opml")
-    assert code == 1
+    assert code == 2
     assert said.startswith("slugline: nowhere.opml cannot be read")
 
 
@@ -57,6 +57,14 @@ def test_a_model_that_is_none_is_named(tmp_path: Path) -> None:
     code, said = refused(tmp_path, env={"SLUGLINE_MODEL": "/no/such/model"})
     assert code == 1
     assert "/no/such/model" in said.strip().splitlines()[-1]
+    assert "Traceback" not in said
+
+
+def test_a_settings_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    code, said = refused(tmp_path, env={"SLUGLINE_CONFIG": "nowhere.toml"})
+    assert code == 1
+    assert "nowhere.toml" in said
+    assert said.count("\n") == 1
 
 
 def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path) -> None:
@@ -67,7 +75,7 @@ def test_a_setting_that_makes_no_sense_is_named(tmp_path: Path) -> None:
 
 def test_beyond_loopback_it_needs_a_token(tmp_path: Path) -> None:
     code, said = refused(tmp_path, "--host", "0.0.0.0")
-    assert code == 1
+    assert code == 2
     assert "SLUGLINE_API_TOKEN" in said
 
 
@@ -84,7 +92,7 @@ def test_it_serves_and_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
     with up(tmp_path, "--feeds", "feeds.opml", env=env) as run:
         assert answers(run), run.errors()[-3000:]
         second = subprocess.run(
-            [*run.process.args[:3], "up", "--data-dir", str(run.data), "--port", "0"],  # type: ignore[index]
+            [*run.process.args[:3], "up", "--data-dir", str(run.data), "--port", str(run.port)],  # type: ignore[index]
             capture_output=True,
             text=True,
             check=False,
@@ -93,7 +101,7 @@ def test_it_serves_and_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
         assert second.returncode == 1
         assert "another `slugline up` is running on" in second.stderr
         run.process.send_signal(signal.SIGTERM)
-        assert run.wait(20) == 0
+        assert run.wait(15) == 0
         assert gone_within(run, 5.0), run.left_behind()
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.ledger import Ledger, open_ledger
-from pipeline.settings import Settings, load
+from pipeline.settings import LEDGER_FILE, Settings, load
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 console = Console()
@@ -23,9 +23,11 @@ if not console.is_terminal:
 
 @contextlib.contextmanager
 def ledger() -> Iterator[tuple[Settings, Ledger]]:
-    """The settings and the ledger that they name. The embedded ledger is made when there is none yet."""
+    """The settings and the ledger that they name. The embedded ledger is made when there is none yet; an older one is
+    left alone, since a service of the older release may be running on it."""
     settings = load()
-    opened = open_ledger(settings.ledger_url, upgrade=not settings.database_url)
+    absent = not settings.database_url and not (settings.data_dir / LEDGER_FILE).exists()
+    opened = open_ledger(settings.ledger_url, upgrade=absent)
     try:
         yield settings, opened
     finally:

@@ -16,6 +16,8 @@ from pipeline.settings import load
 from workers.cli.common import AsJson, console, ledger, print_json, print_table
 from workers.process import now
 
+LARGEST_ID = 2**63 - 1  # of the databases' integers
+
 dead = typer.Typer(help="Articles that were given up.", no_args_is_help=True)
 events = typer.Typer(help="The event log.", no_args_is_help=True)
 db = typer.Typer(help="The ledger's database.", no_args_is_help=True)
@@ -71,7 +73,7 @@ def list_(limit: Annotated[int, typer.Option(min=1)] = 100, as_json: AsJson = Fa
 
 @dead.command(help="Try dead articles again: those named, or all.")
 def retry(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID...]")] = None,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID...]", max=LARGEST_ID)] = None,
     every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
 ) -> None:
     if not ids and not every:
@@ -91,7 +93,7 @@ def tail(limit: Annotated[int, typer.Option("-n", min=1)] = 20, as_json: AsJson 
 @events.command(help="Published events behind a position or an event's id, in order.")
 def replay(
     after: Annotated[str, typer.Option("--after", help="Position or id of the last event that was seen.")] = "0",
-    limit: Annotated[int, typer.Option("-n", min=1)] = 1000,
+    limit: Annotated[int | None, typer.Option("-n", min=1, help="No more than so many.")] = None,
     as_json: AsJson = False,
 ) -> None:
     with ledger() as (_, opened), opened.read() as tx:
@@ -102,7 +104,7 @@ def replay(
             if known is None or known.position is None:
                 raise UsageError(f"there is no published event {after}; `slugline events tail` shows positions")
             position = known.position
-        found = ledger_events.after(tx, position, limit)
+        found = ledger_events.after(tx, min(position, LARGEST_ID), limit or LARGEST_ID)
     _print_events(found, as_json)
 
 

@@ -53,7 +53,7 @@ def declare(
 
 
 def storyline(
-    storyline_id: Annotated[int, typer.Argument(metavar="ID")],
+    storyline_id: Annotated[int, typer.Argument(metavar="ID", max=2**63 - 1)],
     limit: Annotated[int, typer.Option(min=1)] = 100,
     as_json: AsJson = False,
 ) -> None:

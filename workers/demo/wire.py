@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
-import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from workers.demo.world import feed_urls, load
 from workers.seeds import seeds_dir
 
 ANSWER_SECONDS = 5.0
+DEMO_TAG = "demo"  # marks the feeds of the made-up outlets
 
 
 class Wire:
@@ -31,7 +32,7 @@ class Wire:
     def outlines(self) -> list[Outline]:
         """The feeds of the made-up outlets."""
         world = load(seeds_dir() / "demo")
-        return [Outline(url=url, title="", tags=("demo",)) for url in feed_urls(world, self._port)]
+        return [Outline(url=url, title="", tags=(DEMO_TAG,)) for url in feed_urls(world, self._port)]
 
     def ended(self) -> bool:
         """Whether everything is out. An answer that fails means no: the site may be starting again."""
@@ -42,7 +43,7 @@ class Wire:
         try:
             with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310 - a fixed http URL
                 state: dict[str, Any] = json.load(answer)
-        except (urllib.error.URLError, OSError, ValueError):
+        except (http.client.HTTPException, OSError, ValueError):
             return False
         return bool(state.get("ended"))
 
