@@ -231,7 +231,7 @@ class _Fetcher:
         return _text(claim, page, signature)
 
     async def _page(self, claim: Claim, hint: EntryHint) -> Read:
-        await self._check_robots(claim.url)
+        await self._check_robots(claim.url, claim.host_key)
         response = await self._client.get(claim.url)
         failed = classify(response)
         if failed is not None:
@@ -240,7 +240,7 @@ class _Fetcher:
         read: Read = await self._read("article", response.body, response.final_url, content_type, hint)
         return read
 
-    async def _check_robots(self, url: str) -> None:
+    async def _check_robots(self, url: str, host_key: str) -> None:
         """Raises FetchError when robots.txt of the page's origin keeps it from us, or cannot be had for now: then all
         is forbidden (RFC 9309, 2.3.1.4), and a copy that allows all must not be kept for a day."""
         parts = urlsplit(url)
@@ -251,6 +251,9 @@ class _Fetcher:
             await self._write(self._batch.keep_robots, origin, text)
         if text and not robots_rules.allowed(text, url, self._batch.settings.user_agent):
             raise FetchError(f"{origin}/robots.txt does not allow {url}", reason="robots", retry=False)
+        delay = robots_rules.crawl_delay(text, self._batch.settings.user_agent) if text else None
+        if delay is not None and delay > self._batch.settings.host_spacing_seconds:
+            await self._write(self._batch.hold_off, host_key, delay)  # not standard, but it says what the host can bear
 
     async def _ask_robots(self, url: str) -> str:
         """The text of a robots.txt; empty when there is none (RFC 9309, 2.3.1.3: then everything is allowed)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -13,14 +13,16 @@ from pipeline.settings import Settings
 from pipeline.urls import mask
 
 
-def configure(settings: Settings, service: str) -> None:
-    """Set up logging of this process: to standard error, in the form that SLUGLINE_LOG_FORMAT asks for."""
+def configure(settings: Settings, service: str, output: TextIO | None = None) -> None:
+    """Set up logging of this process, in the form that SLUGLINE_LOG_FORMAT asks for: to `output`, by default standard
+    error."""
+    output = output or sys.stderr
     level = getattr(logging, settings.log_level.upper())
     renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
     if settings.log_format == "console":
         # The plain traceback: the default one prints local variables, secrets among them.
         renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(),
+            colors=output.isatty(),
             pad_event_to=0,
             sort_keys=False,
             exception_formatter=structlog.dev.plain_traceback,
@@ -35,11 +37,11 @@ def configure(settings: Settings, service: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(output),
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=output)
     for noisy in ("httpx", "httpcore", "trafilatura", "htmldate", "sentence_transformers", "rq.worker", "rq.job"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import json
 import os
 import shutil
@@ -134,6 +135,8 @@ class _Run:
     def __init__(self, options: Options, settings: Settings, environment: dict[str, str], view: View) -> None:
         self._options, self._settings, self._view = options, settings, view
         self._log_file = _log_file(settings) if view.live else None
+        if self._log_file is not None:  # a line between would tear the live view
+            logs.configure(settings, "supervisor", io.TextIOWrapper(self._log_file, line_buffering=True))
         self._children = Children(environment, self._log_file)
         self._stop = process.Stop.on_signals()
         self._began = time.monotonic()
@@ -163,6 +166,7 @@ class _Run:
         if self._ledger is not None:
             self._ledger.close()
         if self._log_file is not None:
+            logs.configure(self._settings, "supervisor")
             self._log_file.close()
 
     def _start_valkey(self) -> None:

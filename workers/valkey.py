@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ def command(settings: Settings) -> list[str]:
     folder = settings.data_dir / "valkey"
     _make(folder)
     _make(settings.run_dir)
+    _refuse_foreign(settings.run_dir)
     _mark(folder)
     return [
         *(binary, "--port", "0", "--unixsocket", str(settings.run_dir / "valkey.sock"), "--unixsocketperm", "700"),
@@ -68,6 +70,13 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise RedisError(f"{folder} cannot be made ({error.strerror}); choose another place with --data-dir") from error
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """A directory for sockets may lie in a place where others write: one that they made would give them the queues."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise RedisError(f"{folder} is not a private directory of this user; remove it, or choose a shorter --data-dir")
 
 
 def _mark(folder: Path) -> None:

@@ -81,7 +81,7 @@ def _clear_errors(engine: Engine) -> Iterator[None]:
         if type(error) is not DatabaseError:  # a statement was wrong, which is a bug, not a matter of the database
             raise
         # SQLite's way to say that the file is none of its own, or damaged.
-        way_out = "restore a backup, or choose another place with --data-dir"
+        way_out = "restore a backup, or choose another place with SLUGLINE_DATA_DIR or --data-dir"
         raise LedgerError(f"the ledger {shown(engine)} cannot be used: {_first_line(error)}; {way_out}") from error
 
 

@@ -170,6 +170,18 @@ def test_robots_txt_is_obeyed_and_kept(sqlite_ledger: Ledger, site: Site, sandbo
     assert [asked.path for asked in site.asked] == ["/robots.txt", "/open"], "asked for once a day"
 
 
+def test_a_crawl_delay_holds_the_host_back(
+    sqlite_ledger: Ledger, site: Site, sandbox: Sandbox, settings: Settings
+) -> None:
+    site.pages |= {"/robots.txt": Answer("User-agent: *\nCrawl-delay: 30\n"), "/a": Answer(page())}
+    (article,) = take_in(sqlite_ledger, site.url("/a"))
+    assert run(settings, sqlite_ledger, sandbox, [article]) == {"fetched": 1}
+    with sqlite_ledger.read() as tx:
+        free = hosts.free_at(tx, row_host(sqlite_ledger, article))
+    assert free is not None
+    assert free > now() + timedelta(seconds=20)
+
+
 def test_robots_txt_is_that_of_the_origin_not_of_the_publisher(
     sqlite_ledger: Ledger, site: Site, sandbox: Sandbox, settings: Settings
 ) -> None:
