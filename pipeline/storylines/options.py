@@ -16,7 +16,7 @@ class FilingOptions:
     `undated_silence_hours` and `unconfirmed_weight` were set by running filing on those streams and on the demo.
     """
 
-    threshold: float = 4.2
+    threshold: float = 4.15
     """An article joins the best storyline that scores at least this; below it, it opens one. Less by 0.6 than was
     learned, because learning sees no split as worse than a wrong joining, and a split never mends by itself."""
     window_hours: float = 120.0
