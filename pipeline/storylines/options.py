@@ -17,7 +17,7 @@ class FilingOptions:
     """
 
     threshold: float = 4.15
-    """An article joins the best storyline that scores at least this; below it, it opens one. Less by 0.6 than was
+    """An article joins the best storyline that scores at least this; below it, it opens one. Less by 0.7 than was
     learned, because learning sees no split as worse than a wrong joining, and a split never mends by itself."""
     window_hours: float = 120.0
     """A storyline to which nobody added for five days is no candidate for a dated article."""
