@@ -71,11 +71,18 @@ class FeedDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """A feed as the ledger knows it. `interval` is in seconds; `error` is a sentence or empty."""
+    """A feed as the ledger knows it. `interval` is in seconds; `error` is a sentence or empty.
+
+    `pace`, `hints` and `identity` are what the schedule and the ladder of identities remember of it. `moved_to` is
+    where its URL permanently redirects to, seen `moved_seen` times in a row since `moved_since`. `hub_url` and
+    `topic_url` are what it says of WebSub.
+    """
 
     id: int
     url: str
+    host_key: str = ""
     title: str = ""
+    format: str = ""
     tags: tuple[str, ...] = ()
     state: FeedState = FeedState.ACTIVE
     etag: str | None = None
@@ -90,6 +97,17 @@ class Feed:
     last_polled: datetime | None = None
     last_success: datetime | None = None
     last_new: datetime | None = None
+    silent_since: datetime | None = None
+    entries_per_day: float = 0.0
+    pace: Mapping[str, Any] = field(default_factory=dict)
+    hints: Mapping[str, Any] = field(default_factory=dict)
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    moved_to: str | None = None
+    moved_seen: int = 0
+    moved_since: datetime | None = None
+    hub_url: str | None = None
+    topic_url: str | None = None
     created: datetime | None = None
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from pipeline import urls
+from pipeline.ledger import hosts
 from pipeline.ledger.schema import feeds
 from pipeline.records import Feed, FeedState
 
@@ -16,7 +19,17 @@ from pipeline.records import Feed, FeedState
 def add(tx: Connection, url: str, now: datetime, *, title: str = "", tags: Iterable[str] = ()) -> int | None:
     """Record a feed, due at once. Returns its id, or None when the URL is there already."""
     insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    values = {"url": url, "title": title, "tags": list(tags), "due": now, "due_reason": "new", "created": now}
+    host_key = urls.host_key(url)
+    hosts.ensure(tx, [host_key], now)
+    values = {
+        "url": url,
+        "host_key": host_key,
+        "title": title,
+        "tags": list(tags),
+        "due": now,
+        "due_reason": "new",
+        "created": now,
+    }
     made: int | None = tx.execute(
         insert(feeds).values(values).on_conflict_do_nothing().returning(feeds.c.id)
     ).scalar_one_or_none()
@@ -95,24 +108,11 @@ def not_polled_since(tx: Connection, since: datetime) -> int:
     return int(tx.execute(waiting).scalar_one())
 
 
+_TUPLES = ("tags", "problems")
+_COLUMNS = tuple(field.name for field in fields(Feed))
+
+
 def _feed(row: RowMapping) -> Feed:
-    return Feed(
-        id=row["id"],
-        url=row["url"],
-        title=row["title"],
-        tags=tuple(row["tags"]),
-        state=FeedState(row["state"]),
-        etag=row["etag"],
-        last_modified=row["last_modified"],
-        body_hash=row["body_hash"],
-        interval=row["interval"],
-        failures=row["failures"],
-        error=row["error"],
-        due=row["due"],
-        due_reason=row["due_reason"],
-        first_polled=row["first_polled"],
-        last_polled=row["last_polled"],
-        last_success=row["last_success"],
-        last_new=row["last_new"],
-        created=row["created"],
-    )
+    values = {name: row[name] for name in _COLUMNS}
+    values |= {name: tuple(row[name]) for name in _TUPLES}
+    return Feed(**values | {"state": FeedState(row["state"])})

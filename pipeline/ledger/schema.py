@@ -84,7 +84,9 @@ feeds = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("url", CleanText, nullable=False, unique=True),
+    Column("host_key", CleanText, nullable=False, server_default=""),  # whose politeness it is under
     Column("title", CleanText, nullable=False, server_default=""),
+    Column("format", CleanText, nullable=False, server_default=""),
     Column("tags", JSON, nullable=False, server_default=text("'[]'")),
     Column("state", CleanText, nullable=False, server_default="active"),
     Column("etag", CleanText),
@@ -99,10 +101,22 @@ feeds = Table(
     Column("last_polled", UtcDateTime),
     Column("last_success", UtcDateTime),
     Column("last_new", UtcDateTime),
+    Column("silent_since", UtcDateTime),  # set while it is silent against its own rhythm
+    Column("entries_per_day", Float, nullable=False, server_default="0"),
+    Column("pace", JSON, nullable=False, server_default=text("'{}'")),  # what the schedule remembers
+    Column("hints", JSON, nullable=False, server_default=text("'{}'")),  # how often it asks to be polled
+    Column("identity", JSON, nullable=False, server_default=text("'{}'")),  # which rung of the ladder holds, and why
+    Column("problems", JSON, nullable=False, server_default=text("'[]'")),  # sentences about its last body
+    Column("moved_to", CleanText),  # where it permanently redirects to, and how often that was seen in a row
+    Column("moved_seen", Integer, nullable=False, server_default="0"),
+    Column("moved_since", UtcDateTime),
+    Column("hub_url", CleanText),
+    Column("topic_url", CleanText),
     Column("created", UtcDateTime, nullable=False),
     Column("lease_token", CleanText),
     Column("lease_until", UtcDateTime),
     Index(None, "state", "due"),
+    Index("ix_feeds_leased", "host_key", "lease_until", **_only("lease_until IS NOT NULL")),
     sqlite_autoincrement=True,
 )
 
@@ -164,6 +178,10 @@ articles = Table(
     Column("embedded", UtcDateTime),
     Column("filed", UtcDateTime),
     Column("original_id", Id, ForeignKey("articles.id")),
+    Column("etag", CleanText),  # the page's own validators, for asking again when a feed says that it was edited
+    Column("last_modified", CleanText),
+    Column("revisions", Integer, nullable=False, server_default="0"),  # edits that were looked into
+    Column("revised", UtcDateTime),  # when the last of them was
     Index(None, "state", "id"),
     # The waiting line in its order, and what is under way: small beside the rest, and asked for all the time.
     Index("ix_articles_waiting", "state", "priority", "due", "id", **_only("job_id IS NULL")),
@@ -191,6 +209,9 @@ sightings = Table(
     Column("lang", CleanText),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_seen", UtcDateTime, nullable=False),
+    Column("updated", UtcDateTime),  # as the feed says
+    Column("digest", CleanText),  # of what the feed shows of it: another one is an edit
+    Column("changes", Integer, nullable=False, server_default="0"),  # how often that changed
     UniqueConstraint("feed_id", "entry_key"),
     sqlite_autoincrement=True,
 )
@@ -255,6 +276,49 @@ memberships = Table(
     Column("filed", UtcDateTime, nullable=False),
     Index(None, "storyline_id", "position"),
     Index(None, "filed", "position"),
+)
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column(
+        "url_key", CleanText, primary_key=True
+    ),  # the identity of a URL that must not come back; the URL is not kept
+    Column("forgotten", UtcDateTime, nullable=False),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("feed_id", Id, ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("hub", CleanText, nullable=False),
+    Column("topic", CleanText, nullable=False),
+    Column("token", CleanText, nullable=False, unique=True),  # the part of the callback URL that cannot be guessed
+    Column("secret", CleanText, nullable=False),  # signs the pushes
+    Column("state", CleanText, nullable=False),  # pending, active, denied or failed
+    Column("due", UtcDateTime, nullable=False),  # when to ask the hub (again)
+    Column("requested", UtcDateTime),
+    Column("verified", UtcDateTime),
+    Column("expires", UtcDateTime),
+    Column("pushed", UtcDateTime),  # the last push with a right signature
+    Column("pushes", Integer, nullable=False, server_default="0"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("error", CleanText, nullable=False, server_default=""),
+    Index(None, "due"),
+)
+
+pushes = Table(
+    "pushes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("feed_id", Id, ForeignKey("feeds.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("content_type", CleanText),
+    Column("body", LargeBinary, nullable=False),
+    Column("received", UtcDateTime, nullable=False),
+    Column("lease_token", CleanText),
+    Column("lease_until", UtcDateTime),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    sqlite_autoincrement=True,
 )
 
 commands = Table(
