@@ -58,8 +58,35 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeedHints:
+    """What a feed's body asks of those who poll it.
+
+    `ttl` is the least time between two polls, in seconds, and `ttl_from` the element that says so (`ttl` or
+    `sy:updatePeriod`). In `skip_hours` (0 to 23) and on `skip_days` (0 is Monday), both GMT, nothing new is to be
+    expected.
+    """
+
+    ttl: float | None = None
+    ttl_from: str = ""
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sitemap:
+    """One sitemap that a sitemap index names; `modified` is None where the index does not say."""
+
+    url: str
+    modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedDocument:
-    """What a feed's body says. `problems` are sentences about what was broken and mended, or left out."""
+    """What a feed's body says. `problems` are sentences about what was broken and mended, or left out.
+
+    `hub` and `topic` are absolute URLs for WebSub, or empty. A sitemap index has `sitemaps`, newest first, and no
+    entries.
+    """
 
     format: str
     title: str = ""
@@ -67,12 +94,17 @@ class FeedDocument:
     lang: str | None = None
     entries: tuple[Entry, ...] = ()
     problems: tuple[str, ...] = ()
+    hints: FeedHints = FeedHints()
+    hub: str = ""
+    topic: str = ""
+    sitemaps: tuple[Sitemap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """A feed as the ledger knows it. `interval` is in seconds; `error` is a sentence or empty.
 
+    `etag`, `last_modified` and `body_hash` belong to what `served_by` gave, the feed's own URL when that is None.
     `pace`, `hints` and `identity` are what the schedule and the ladder of identities remember of it. `moved_to` is
     where its URL permanently redirects to, seen `moved_seen` times in a row since `moved_since`. `hub_url` and
     `topic_url` are what it says of WebSub.
@@ -88,6 +120,7 @@ class Feed:
     etag: str | None = None
     last_modified: str | None = None
     body_hash: str | None = None
+    served_by: str | None = None
     interval: float = 0.0
     failures: int = 0
     error: str = ""
@@ -109,6 +142,48 @@ class Feed:
     hub_url: str | None = None
     topic_url: str | None = None
     created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """What was agreed with a feed's hub (WebSub). The callback is below the URL `base`, and `token` is the part of it
+    that cannot be guessed; `secret` signs what the hub sends.
+
+    `state` is `pending`, `active`, `denied`, `failed` or `leaving`; one that is leaving belongs to no feed any more.
+    `due` is when to ask the hub again, `requested` when it was asked and may come back to verify, `expires` the end of
+    the lease. `pushed` is the last push that was taken, `refused` how many were not, and `missed` how many polls found
+    what no push had brought, less the pushes since. `error` is a sentence or empty.
+    """
+
+    token: str
+    feed_id: int | None
+    hub: str
+    topic: str
+    base: str
+    secret: str
+    state: str
+    due: datetime
+    requested: datetime | None = None
+    verified: datetime | None = None
+    expires: datetime | None = None
+    pushed: datetime | None = None
+    pushes: int = 0
+    refused: int = 0
+    missed: int = 0
+    failures: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """What a hub sent for a feed. An empty body is a mere ping: there is something new, to be fetched from the feed."""
+
+    id: int
+    feed_id: int
+    content_type: str | None
+    body: bytes
+    received: datetime
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,7 @@ _SECRET_NAMES = frozenset(
 
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
 _ESCAPE = re.compile(r"%([0-9a-fA-F]{2})")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 # What may stand as it is in a path or query (RFC 3986 pchar, "/" and "?"); "%" because escapes are kept.
 _SAFE = "%/?:@!$&'()*+,;=-._~"
@@ -209,9 +210,11 @@ def _escapes(text: str) -> str:
         char = chr(int(match.group(1), 16))
         return char if char in _UNRESERVED else match.group(0).upper()
 
+    # Half a character cannot be sent; browsers put the replacement character in its place (WHATWG URL, USVString).
+    text = _SURROGATE.sub("\ufffd", text)
     # A "%" that begins no escape is escaped itself, or a second pass could read one from it and what follows.
     text = re.sub(r"%(?![0-9a-fA-F]{2})", "%25", text)
-    return quote(_ESCAPE.sub(one, text), safe=_SAFE, errors="replace")
+    return quote(_ESCAPE.sub(one, text), safe=_SAFE)
 
 
 def _dot_segments(path: str) -> str:

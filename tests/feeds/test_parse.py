@@ -2,60 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import pickle
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.errors import FeedError
-from pipeline.feeds.parse import parse
-from pipeline.records import FeedDocument
-
-NOW = datetime(2025, 11, 30, 12, 0, tzinfo=UTC)
-URL = "https://courier.example/feeds/all.xml"
-
-
-def read(body: str | bytes, content_type: str | None = "application/rss+xml", url: str = URL) -> FeedDocument:
-    data = body.encode() if isinstance(body, str) else body
-    return parse(data, url=url, content_type=content_type, now=NOW)
-
-
-def rss(*items: str, head: str = "<title>Courier</title><link>https://courier.example/</link>") -> str:
-    inside = "".join(f"<item>{item}</item>" for item in items)
-    return f'<?xml version="1.0"?>\n<rss version="2.0"><channel>{head}{inside}</channel></rss>'
-
-
-def item(number: int, **more: str) -> str:
-    fields = {"title": f"Story {number}", "link": f"https://courier.example/{number}", **more}
-    return "".join(f"<{name}>{value}</{name}>" for name, value in fields.items() if value)
-
-
-RSS = """<?xml version="1.0" encoding="UTF-8"?>
-<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:content="http://purl.org/rss/1.0/modules/content/">
-<channel><title>The Courier</title><link>https://courier.example/</link><language>en-GB</language>
-<item><title>Ferry &amp; harbour: &lt;b&gt;reopened&lt;/b&gt;</title><link>https://courier.example/1?id=7&amp;a=b</link>
-<guid isPermaLink="false">c-1</guid><pubDate>Sun, 30 Nov 2025 10:15:00 +0100</pubDate><dc:creator>Ana Ruiz</dc:creator>
-<description>Short &lt;i&gt;lead&lt;/i&gt;.</description>
-<content:encoded><![CDATA[<p>Whole <a href="/x">text</a>.</p>]]></content:encoded></item>
-</channel></rss>"""
-
-ATOM = """<?xml version="1.0" encoding="utf-8"?>
-<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://beacon.example/news/" xml:lang="fr">
-<title type="html">Le &lt;em&gt;Phare&lt;/em&gt;</title><link href="/"/><link rel="self" href="atom.xml"/>
-<entry><id>tag:beacon.example,2025:9</id><title>A &lt; B</title><link rel="enclosure" href="x.mp3"/>
-<link rel="alternate" href="nine.html"/><published>2025-11-30T08:00:00Z</published>
-<updated>2025-11-30T09:00:00Z</updated><author><name>Luc Meyer</name></author>
-<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p>Le texte</p></div></content></entry></feed>"""
-
-RSS1 = """<?xml version="1.0"?>
-<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"
- xmlns:dc="http://purl.org/dc/elements/1.1/"><channel rdf:about="https://tide.example/"><title>Tide</title>
-<link>https://tide.example/</link></channel><item rdf:about="https://tide.example/a"><title>A</title>
-<link>https://tide.example/a</link><dc:date>2025-11-29T23:00:00+01:00</dc:date></item></rdf:RDF>"""
+from tests.feeds.bodies import ATOM, NOW, RSS, RSS1, URL, item, read, rss
 
 
 def test_rss() -> None:
@@ -331,64 +285,3 @@ def test_repetition_takes_linear_time(unit: str) -> None:
             read(body)
         except FeedError as error:
             assert error.reason in ("not-a-feed", "empty", "unreadable")  # noqa: PT017
-
-
-# ---- what is no feed ----
-
-PAGE = """<!DOCTYPE html><html><head><title>Courier</title>
-<link rel=alternate type="application/rss+xml" href="/feeds/all.xml">
-<link href='https://courier.example/atom' rel='ALTERNATE' type='application/atom+xml; charset=utf-8'>
-<link rel="alternate" hreflang="de" href="/de"></head><body><p>Hello</body></html>"""
-
-
-def test_a_web_page_names_its_feeds() -> None:
-    with pytest.raises(FeedError) as caught:
-        read(PAGE, "text/html", "https://courier.example/")
-    assert caught.value.reason == "not-a-feed"
-    assert "web page" in str(caught.value)
-    assert "https://courier.example/feeds/all.xml, https://courier.example/atom" in str(caught.value)
-    assert "/de" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("body", "reason", "words"),
-    [
-        (b"", "empty", "empty body"),
-        (b" \r\n\t", "empty", "empty body"),
-        (b"just words", "not-a-feed", "no XML"),
-        (b"<html><body>No feed here</body></html>", "not-a-feed", "names no feed"),
-        (b"<?xml version='1.0'?><opml version='2.0'><body/></opml>", "not-a-feed", "feeds import"),
-        (b"<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'/>", "not-a-feed", "sitemap"),
-        (b'{"a": 1}', "not-a-feed", "not a JSON Feed"),
-        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "not-a-feed", "no XML"),
-        (gzip.compress(b"<rss/>"), "not-a-feed", "no XML"),
-        (b"<note><to>you</to></note>", "not-a-feed", "<note>"),
-    ],
-)
-def test_what_is_no_feed_is_named(body: bytes, reason: str, words: str) -> None:
-    with pytest.raises(FeedError, match=words) as caught:
-        read(body, None)
-    assert caught.value.reason == reason
-
-
-def test_credentials_stay_out_of_sentences() -> None:
-    with pytest.raises(FeedError) as caught:
-        read("nothing", url="https://me:hunter2@courier.example/feed?token=abc123")
-    assert "hunter2" not in str(caught.value)
-    assert "abc123" not in str(caught.value)
-
-
-# ---- fuzz ----
-
-
-@given(st.binary(max_size=300), st.integers(0, 900), st.integers(0, 900))
-def test_nothing_but_feed_error_escapes(junk: bytes, start: int, length: int) -> None:
-    for whole in (RSS.encode(), ATOM.encode(), RSS1.encode()):
-        for body in (whole[:start] + junk + whole[start + length :], junk):
-            try:
-                found = read(body, None)
-            except FeedError as error:
-                assert error.reason in ("empty", "not-a-feed", "unreadable")  # noqa: PT017
-            else:
-                assert len({entry.key for entry in found.entries}) == len(found.entries)
-                assert all(entry.url.lower().startswith("http") for entry in found.entries)
