@@ -5,8 +5,8 @@ Addresses are checked where they are dialled, sizes are counted after decompress
 
 from __future__ import annotations
 
-from pipeline.http.client import Client, Response
+from pipeline.http.client import Client, Response, Validators
 from pipeline.http.guard import Guard
 from pipeline.http.status import classify, retry_after
 
-__all__ = ["Client", "Guard", "Response", "classify", "retry_after"]
+__all__ = ["Client", "Guard", "Response", "Validators", "classify", "retry_after"]

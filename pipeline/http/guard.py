@@ -1,4 +1,4 @@
-"""Which addresses may be dialled, and a network backend that dials no other.
+"""Which addresses may be dialled, and the resolver and the sockets by which no other is.
 
 The check stands where the socket is opened, so redirects, odd spellings of an address (`0x7f.1`, `2130706433`) and
 names that answer differently at each question (DNS rebinding) all meet it: the address checked is the address dialled.
@@ -14,14 +14,12 @@ import ipaddress
 import itertools
 import queue
 import socket
-import ssl
 import threading
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any
 
-import httpcore
+from aiohttp import AddrInfoType
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from pipeline.errors import FetchError, ForbiddenAddressError
 
@@ -71,10 +69,14 @@ _V4 = [(IPv4Network(network), what) for network, what in _REFUSED_V4.items()]
 _V6 = [(IPv6Network(network), what) for network, what in _REFUSED_V6.items()]
 # Nothing else has been given out as global unicast (IANA IPv6 address space registry); what is not is refused too.
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
+# The upper half of an interface identifier behind which an IPv4 address follows, under whatever prefix (RFC 5214, 6.1).
+_ISATAP = (0x00005EFE, 0x02005EFE)
 
-# Seconds for one address before the next is tried; a host with a dead IPv6 route must not eat the whole deadline.
-_DIAL_SECONDS = 5.0
+# Addresses of one name that are tried; the client starts the next one when a quarter of a second has brought nothing,
+# so a host with a dead IPv6 route does not eat the whole deadline (RFC 8305).
 _DIAL_ADDRESSES = 4
+_KNOWN_ADDRESSES = 4096  # kept with what was said of them: each dial asks twice, and hosts are dialled again and again
+_NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
 class Guard:
@@ -82,19 +84,37 @@ class Guard:
 
     def __init__(self, allow: Sequence[str] = ()) -> None:
         self._allow: tuple[Network, ...] = tuple(ipaddress.ip_network(item, strict=False) for item in allow)
+        self._known: dict[str, str] = {}
 
     def refusal(self, address: str) -> str:
         """Say what `address` (a literal, with or without a zone) is, if it may not be dialled; else empty."""
+        known = self._known.get(address)
+        if known is None:
+            if len(self._known) >= _KNOWN_ADDRESSES:
+                self._known.clear()
+            known = self._known[address] = self._refusal(address)
+        return known
+
+    def _refusal(self, address: str) -> str:
         parsed = ipaddress.ip_address(address.partition("%")[0])
         if any(parsed.version == network.version and parsed in network for network in self._allow):
             return ""
         return _what(parsed)
+
+    def refused(self, address: str, host: str) -> ForbiddenAddressError:
+        """The error that says why `host` is not dialled at `address`."""
+        return ForbiddenAddressError(
+            f"{host} is at {address} ({self.refusal(address)}), which is not on the public internet; if you mean it, "
+            "name its network in SLUGLINE_ALLOW_NETWORKS"
+        )
 
 
 def _what(address: Address) -> str:
     if isinstance(address, IPv4Address):
         return next((what for network, what in _V4 if address in network), "")
     named = next((what for network, what in _V6 if address in network), "")
+    if int(address) >> 32 & 0xFFFFFFFF in _ISATAP:
+        named = named or "ISATAP"
     return named or ("" if address in _GLOBAL_UNICAST else "not global unicast")
 
 
@@ -115,7 +135,8 @@ class Resolver:
     async def resolve(self, host: str, port: int) -> list[str]:
         """Give the addresses of `host`, families alternating, at least one. Raises FetchError (reason `dns`)."""
         # RFC 6761, 6.3: localhost names never leave the machine; not every system's resolver knows `*.localhost`.
-        if host == "localhost" or host.endswith(".localhost"):
+        name = host.rstrip(".").lower()
+        if name == "localhost" or name.endswith(".localhost"):
             return ["127.0.0.1"]
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[str]] = loop.create_future()
@@ -174,82 +195,42 @@ class Resolver:
             job()
 
 
-class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves, checks and dials; httpcore does the rest (TLS keeps checking the certificate against the name)."""
+class GuardedResolver(AbstractResolver):
+    """Gives the HTTP client only those addresses of a name that may be dialled."""
 
     def __init__(self, guard: Guard, resolver: Resolver) -> None:
         self._guard = guard
         self._resolver = resolver
-        self._dialler = httpcore.AnyIOBackend()
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Dial `host`; raises ForbiddenAddressError when none of its addresses may be dialled."""
-        started = time.monotonic()
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Look `host` up. Raises FetchError (reason `dns`); ForbiddenAddressError when no address may be dialled."""
         addresses = await self._resolver.resolve(host, port)
-        allowed = [address for address in addresses if not self._guard.refusal(address)][:_DIAL_ADDRESSES]
+        allowed = [address for address in addresses if not self._guard.refusal(address)]
         if not allowed:
-            raise ForbiddenAddressError(
-                f"{host} is at {addresses[0]} ({self._guard.refusal(addresses[0])}), which is not on the public "
-                "internet; if you mean it, name its network in SLUGLINE_ALLOW_NETWORKS"
-            )
-        for left, address in zip(range(len(allowed), 0, -1), allowed, strict=True):
-            remaining = _DIAL_SECONDS if timeout is None else timeout - (time.monotonic() - started)
-            share = remaining if left == 1 else min(_DIAL_SECONDS, remaining / left)
-            try:
-                stream = await self._dialler.connect_tcp(address, port, max(share, 0.01), local_address, socket_options)
-                return _Stream(stream)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if left == 1:
-                    raise
-        raise AssertionError("unreachable")  # pragma: no cover
+            raise self._guard.refused(addresses[0], host)
+        return [
+            {"hostname": host, "host": address, "port": port, "family": _family(address), "proto": 0, "flags": _NUMERIC}
+            for address in allowed[:_DIAL_ADDRESSES]
+        ]
 
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Refuse: no URL leads to a socket file."""
-        raise ForbiddenAddressError(f"{path} is a socket file, not an address on the internet")
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait between httpcore's own retries (of which there are none here)."""
-        await asyncio.sleep(seconds)
+    async def close(self) -> None:
+        """Let the threads end."""
+        self._resolver.close()
 
 
-class _Stream(httpcore.AsyncNetworkStream):
-    """A stream that is closed when its TLS handshake is cancelled; httpcore 1.0 closes it only on errors, so each
-    deadline that ran out there would leave a socket open for good."""
+def open_socket(guard: Guard, target: AddrInfoType) -> socket.socket:
+    """Make the socket on which `target` will be dialled: the last place to refuse it, and the one that sees every
+    address, whatever name, literal or redirect it came from. Raises ForbiddenAddressError."""
+    family, kind, protocol, _, address = target
+    if guard.refusal(str(address[0])):
+        raise guard.refused(str(address[0]), str(address[0]))
+    return socket.socket(family=family, type=kind, proto=protocol)
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-        self.read = stream.read  # type: ignore[method-assign]  # the busy two, without a step in between
-        self.write = stream.write  # type: ignore[method-assign]
 
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
-        except BaseException:
-            await self._stream.aclose()
-            raise
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def _lookup(host: str, port: int) -> list[str]:
