@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -22,7 +24,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from pipeline.errors import SettingsError
+from pipeline.blocklist import BlockList, read_lines
+from pipeline.errors import InputError, SettingsError
 
 PREFIX = "SLUGLINE_"
 LEDGER_FILE = "slugline.db"
@@ -53,8 +56,15 @@ class Settings(BaseSettings):
     """Embed workers that `slugline up` starts; each holds the model once (about 600 MB)."""
     api_token: str = ""
     """Bearer token that the web service asks for; needed when it is bound beyond loopback."""
+    public_url: str = ""
+    """Where hubs reach the web service from outside, for WebSub; empty: feeds are only polled, nobody pushes."""
     allow_networks: Annotated[tuple[str, ...], NoDecode] = ()
     """CIDRs exempt from the guard that refuses addresses outside the public internet."""
+    block: Annotated[tuple[str, ...], NoDecode] = ()
+    """Hosts (`example.com` and all below it, `*.example.com`) and pages (`https://example.com/live/*`) that are never
+    asked for and of which nothing is taken in; parted by commas or blanks, a list in TOML."""
+    block_file: Path | None = None
+    """A file with more of them, one a line; `#` begins a remark."""
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     user_agent: str = "Slugline/0.1 (news ingestion; operator contact not set)"
@@ -64,14 +74,17 @@ class Settings(BaseSettings):
     """A feed is never polled more often; five minutes is what publishers commonly accept."""
     poll_max_seconds: float = Field(default=21_600.0, gt=0)
     """A quiet or failing feed is still polled this often (six hours)."""
-    poll_concurrency: int = Field(default=32, ge=1, le=1024)
+    pollers: int = Field(default=1, ge=1, le=64)
+    """Pollers that `slugline up` starts; one asks for hundreds of feeds a second."""
+    poll_concurrency: int = Field(default=100, ge=1, le=1024)
+    """Feeds that one poller asks for at the same time, each of another host."""
     feed_max_bytes: int = Field(default=10_000_000, gt=0)
     page_max_bytes: int = Field(default=10_000_000, gt=0)
     """Limits on the decompressed body."""
     request_seconds: float = Field(default=20.0, gt=0)
     """Total deadline of one request, redirects included."""
     host_spacing_seconds: float = Field(default=1.0, ge=0)
-    """Least time between two requests for article pages of one registrable domain."""
+    """Least time between two requests to one registrable domain, for feeds and article pages alike."""
     parse_seconds: float = Field(default=5.0, gt=0)
     parse_memory_bytes: int = Field(default=1_500_000_000, gt=0)
     """A parser that takes longer or more is killed; real pages take 0.02 s and 200 MB at most."""
@@ -105,6 +118,38 @@ class Settings(BaseSettings):
                 ipaddress.ip_network(item, strict=False)
         return tuple(item for item in items if item)
 
+    @field_validator("block", mode="before")
+    @classmethod
+    def _patterns(cls, value: Any) -> Any:
+        items = value.replace(",", " ").split() if isinstance(value, str) else tuple(value or ())
+        try:
+            BlockList(items)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return tuple(items)
+
+    @field_validator("block_file", mode="before")
+    @classmethod
+    def _readable(cls, value: Any) -> Any:
+        if not value:
+            return None
+        file = Path(value).expanduser().absolute()
+        _patterns_in(file)
+        return file
+
+    @field_validator("public_url", mode="after")
+    @classmethod
+    def _public(cls, value: str) -> str:
+        value = value.strip().rstrip("/")
+        parts = urlsplit(value)  # which itself raises ValueError for some malformed hosts
+        plain = value.isascii() and value.isprintable() and not set(value) & set(" \\?#@;%")
+        if value and not (
+            plain and parts.scheme in ("http", "https") and parts.hostname and not re.search("/[/.]", parts.path)
+        ):
+            raise ValueError("must be an http or https URL such as https://news.example.org, without login or query")
+        _ = parts.port
+        return value
+
     @field_validator("data_dir", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -131,6 +176,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / LEDGER_FILE}"
 
     @cached_property
+    def block_list(self) -> BlockList:
+        """The patterns of `block` and `block_file`, read once: a change counts from the next start on."""
+        return BlockList((*self.block, *(_patterns_in(self.block_file) if self.block_file else ())))
+
+    @cached_property
     def run_dir(self) -> Path:
         """A short, private directory for Unix sockets: their paths may not pass about 100 bytes, data dirs may."""
         inside = self.data_dir / "run"
@@ -147,6 +197,18 @@ class Settings(BaseSettings):
         return self.redis_url or f"unix://{self.run_dir / 'valkey.sock'}"
 
 
+def _patterns_in(file: Path) -> list[str]:
+    """Raises ValueError with the file, the line and what is wrong with it."""
+    try:
+        return read_lines(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is not in UTF-8 ({error.reason} at byte {error.start})") from error
+    except InputError as error:
+        raise ValueError(f"{file}, {error}") from error
+
+
 def load(**overrides: Any) -> Settings:
     """Read the settings of this process; `overrides` win over everything.
 
@@ -157,6 +219,8 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "settings"
-        raise SettingsError(f"{name}: {first['msg']} (given: {first.get('input')!r})") from error
+        given = repr(first.get("input"))
+        shown = given if len(given) <= 200 else f"{given[:199]}…"
+        raise SettingsError(f"{name}: {first['msg']} (given: {shown})") from error
     except (OSError, ValueError) as error:
         raise SettingsError(f"the settings file cannot be read: {error}") from error

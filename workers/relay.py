@@ -18,7 +18,7 @@ from redis.exceptions import RedisError as ClientError
 from redis.exceptions import ResponseError
 
 from pipeline.errors import FencedError, LedgerError, RedisError
-from pipeline.ledger import Ledger, events, roles
+from pipeline.ledger import Ledger, events, redaction, roles
 from pipeline.queues import EVENTS
 from pipeline.records import Event
 from pipeline.settings import Settings
@@ -32,6 +32,7 @@ TROUBLE_SECONDS = 2.0  # between tries while Redis or the ledger is away
 STAND_BY_SECONDS = 1.0  # between a stand-by's looks at the role
 BATCH = 500
 EXPIRE_EVERY = timedelta(seconds=60)
+LARGEST = 2**63 - 1  # of the databases' integers
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -75,6 +76,7 @@ class Relay:
             self._token, self._look_at = None, NEVER
             return 0
         published = self._publish()
+        self._withdraw()
         self._expire(moment)
         return published
 
@@ -121,6 +123,31 @@ class Relay:
         except ClientError as error:
             raise RedisError(f"Redis does not take the events ({error})") from error
         return len(batch)
+
+    def _withdraw(self) -> None:
+        """Delete from the stream what reads differently in the ledger by now, since an article was forgotten.
+
+        After publishing: a batch that was read just before that happened is in the stream by now.
+        """
+        with self._ledger.read() as tx:
+            if not redaction.to_withdraw(tx, LARGEST, 1):
+                return
+        last = last_published(self._redis)
+        with self._ledger.read() as tx:
+            positions = redaction.to_withdraw(tx, last, BATCH)
+        if not positions:
+            return
+        try:
+            self._redis.xdel(EVENTS, *(f"{position}-0" for position in positions))
+            persistence: Any = self._redis.info("persistence")
+            if persistence.get("aof_enabled"):
+                with contextlib.suppress(ResponseError):  # one is under way, or is not for us to ask for
+                    self._redis.bgrewriteaof()  # its append-only file holds what was deleted until it is rewritten
+        except ClientError as error:
+            raise RedisError(f"Redis does not answer ({error})") from error
+        with self._ledger.write() as tx:
+            redaction.withdrawn(tx, positions)
+        log.info("events withdrawn from the stream", count=len(positions))
 
     def _expire(self, moment: datetime) -> None:
         """Drop old events from the ledger, and from the stream what the ledger no longer keeps."""

@@ -21,7 +21,7 @@ from sqlalchemy.exc import (
 from pipeline.errors import LedgerError
 from pipeline.ledger import migrations
 
-INTAKE, DISPATCH = 7_583_002, 7_583_003  # any fixed numbers: advisory locks of PostgreSQL, see `one_at_a_time`
+INTAKE, DISPATCH, FEEDS = 7_583_002, 7_583_003, 7_583_004  # advisory locks of PostgreSQL, any fixed numbers
 BUSY_MS = 30_000  # how long a writer waits for another one; transactions are short, so this is only reached in trouble
 IDLE_MS = 120_000  # how long a transaction may do nothing; the longest pause is a clusterer at work on 500 articles
 CONNECT_SECONDS = 10
@@ -169,6 +169,7 @@ def _tune_sqlite(engine: Engine) -> None:
         # NORMAL: a killed process loses nothing; a power cut may lose the last moments, which feeds and pages repeat.
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA secure_delete=ON")  # what is forgotten must be gone from the file, not only from sight
         cursor.close()
 
     @event.listens_for(engine, "begin")

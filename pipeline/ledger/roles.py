@@ -36,6 +36,13 @@ def guard(tx: Connection, name: str, token: int) -> None:
         raise FencedError(f"another {name} took over (its token is {held}, this one's is {token})")
 
 
+def holder(tx: Connection, name: str, now: datetime) -> str | None:
+    """Who holds the role at that moment, if anybody does."""
+    return tx.execute(
+        select(roles.c.owner).where(roles.c.name == name, roles.c.owner != "", roles.c.until > now)
+    ).scalar()
+
+
 def release(tx: Connection, name: str, owner: str, now: datetime) -> None:
     """Give the role back, so that a stand-by need not wait for the claim to run out."""
     tx.execute(update(roles).where(roles.c.name == name, roles.c.owner == owner).values(owner="", until=now))

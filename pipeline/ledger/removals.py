@@ -1,0 +1,137 @@
+"""Taking an article out of its storyline. Only the clusterer calls this, inside a transaction under its guard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, delete, func, select, update
+
+from pipeline.ledger import events
+from pipeline.ledger.schema import articles, memberships, storylines, texts
+from pipeline.ledger.storylines import EMPTY, OUTLETS_KEPT
+from pipeline.records import Article, ArticleState
+
+STATES = ("emerging", "developing")  # those that follow from the number of outlets
+
+
+def leave(tx: Connection, article_id: int) -> int | None:
+    """End an article's membership; returns the storyline it was in, None when it was in none.
+
+    Of its reprints the first becomes the original of the others: the text still stands there, and is told once.
+    """
+    gone = delete(memberships).where(memberships.c.article_id == article_id).returning(memberships.c.storyline_id)
+    storyline = tx.execute(gone).scalar_one_or_none()
+    chosen = (
+        select(articles.c.id)
+        .join(memberships, memberships.c.article_id == articles.c.id)
+        .where(articles.c.original_id == article_id)
+        .order_by(memberships.c.position)
+    )
+    reprints = list(tx.execute(chosen).scalars())
+    if reprints:
+        first = reprints[0]
+        _promote(tx, first)
+    others = articles.c.original_id == article_id
+    tx.execute(update(articles).where(others).values(original_id=reprints[0] if reprints else None))
+    return None if storyline is None else int(storyline)
+
+
+def _promote(tx: Connection, article_id: int) -> None:
+    row = tx.execute(select(articles.c.state, articles.c.previous).where(articles.c.id == article_id)).one()
+    values: dict[str, Any] = {"original_id": None}
+    if row.state == ArticleState.DUPLICATE:
+        values["state"] = ArticleState.FILED
+    if row.previous and row.previous.get("state") == ArticleState.DUPLICATE:  # an edit of it is being looked into
+        values["previous"] = {**row.previous, "state": ArticleState.FILED}
+    tx.execute(update(articles).where(articles.c.id == article_id).values(**values))
+    tx.execute(update(memberships).where(memberships.c.article_id == article_id).values(kind="original"))
+
+
+def titles(tx: Connection, storyline_id: int) -> list[str]:
+    """The titles of a storyline's articles, and its own if it was declared."""
+    chosen = select(articles.c.title).join(memberships, memberships.c.article_id == articles.c.id)
+    own = select(storylines.c.title).where(storylines.c.id == storyline_id)
+    return [*tx.execute(chosen.where(memberships.c.storyline_id == storyline_id)).scalars(), *tx.execute(own).scalars()]
+
+
+def recent_originals(tx: Connection, storyline_id: int, most: int) -> list[Article]:
+    """The originals filed last, oldest first, with their texts: what the storyline is told by."""
+    current = and_(texts.c.article_id == articles.c.id, texts.c.generation == memberships.c.generation)
+    columns = ("id", "title", "seen", "url", "outlet", "lang", "published")
+    chosen = (
+        select(*(articles.c[name] for name in columns), texts.c.text)
+        .join(memberships, memberships.c.article_id == articles.c.id)
+        .join(texts, current)
+        .where(memberships.c.storyline_id == storyline_id, memberships.c.kind == "original")
+        .order_by(memberships.c.position.desc())
+        .limit(most)
+    )
+    return [Article(**row) for row in tx.execute(chosen).mappings()][::-1]
+
+
+def retell(
+    tx: Connection,
+    storyline_id: int,
+    article_id: int,
+    *,
+    headline: str,
+    lead: str,
+    redacted: Sequence[int],
+    now: datetime,
+) -> None:
+    """Count a storyline anew and say that the article is no part of it any more. `redacted` are the positions of the
+    events that read differently now."""
+    row = tx.execute(select(storylines).where(storylines.c.id == storyline_id)).mappings().one()
+    counted = _counted(tx, storyline_id)
+    outlets = counted["outlets"]
+    values = {
+        **counted,
+        "headline": row["title"] if row["declared"] else headline,
+        "lead": lead,
+        "state": _state(row, counted),
+        "updated": now,
+        "sequence": row["sequence"] + 1,
+    }
+    tx.execute(update(storylines).where(storylines.c.id == storyline_id).values(**values))
+    data = {
+        "storyline": {
+            "id": storyline_id,
+            "headline": values["headline"],
+            "state": values["state"],
+            "declared": row["declared"],
+            "articles": values["articles"],
+            "originals": values["originals"],
+            "outlets": len(outlets),
+        },
+        "article": {"id": article_id, "forgotten": True},
+        "redacted": list(redacted),
+    }
+    events.append(tx, "article.removed", f"storyline/{storyline_id}", values["sequence"], now, data)
+
+
+def _state(row: RowMapping, counted: Mapping[str, Any]) -> str:
+    if not counted["articles"] and not row["declared"]:
+        return EMPTY
+    state: str = row["state"]
+    return STATES[len(counted["outlets"]) > 1] if state in STATES else state
+
+
+def _counted(tx: Connection, storyline_id: int) -> dict[str, Any]:
+    when = func.coalesce(articles.c.published, articles.c.seen)
+    members = (
+        select(articles.c.outlet, memberships.c.kind, when.label("when"))
+        .join(memberships, memberships.c.article_id == articles.c.id)
+        .where(memberships.c.storyline_id == storyline_id)
+        .order_by(memberships.c.position)
+    )
+    rows = tx.execute(members).all()
+    times = [row.when for row in rows]
+    return {
+        "articles": len(rows),
+        "originals": sum(row.kind == "original" for row in rows),
+        "outlets": list(dict.fromkeys(row.outlet for row in rows if row.outlet))[:OUTLETS_KEPT],
+        "first_article": min(times, default=None),
+        "last_article": max(times, default=None),
+    }
