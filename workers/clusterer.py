@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from pipeline.errors import FencedError, InputError, LedgerError, SluglineError
-from pipeline.ledger import Ledger, commands, roles, storylines
+from pipeline.ledger import Ledger, commands, forgotten, roles, storylines
 from pipeline.records import Article
 from pipeline.storylines.filing import Decision, Filing, FilingOptions
-from workers import logs
+from workers import forgetting, logs
 from workers.process import Stop, now, owner
 from workers.telling import Telling
 
@@ -66,6 +66,7 @@ class Clusterer:
         self._since_clean_up = 0
         self._at_work: int | None = None  # the article that is being filed
         self._suspect: int | None = None  # the article at which the last batch failed
+        self._outdated = False  # memory holds an article that was forgotten
         self.latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         """Seconds from taking up an article to the decision being in memory, ledger statements included."""
 
@@ -97,6 +98,9 @@ class Clusterer:
             if not self._lead(moment):
                 return 0
             done = self._apply(moment)
+            if self._outdated:
+                self._let_go()
+                return done
             self._load_declared()
             return done + (0 if self._must_wait(moment) else self._file(moment))
         except FencedError as error:
@@ -106,6 +110,13 @@ class Clusterer:
         except BaseException:
             self._step_back()
             raise
+
+    def _let_go(self) -> None:
+        """What was forgotten must not go on in memory (the next step begins from the ledger) nor on the disk."""
+        self._outdated = False
+        self._step_back()
+        if not forgotten.scrub(self._ledger):
+            log.warning("older versions of what was forgotten are still in the database's log: somebody reads it")
 
     def _step_back(self) -> None:
         self._token, self._look_at = None, NEVER
@@ -141,6 +152,8 @@ class Clusterer:
                 reached = moment + timedelta(seconds=time.monotonic() - began)
                 if reached >= self._look_at and self._claim(reached) != self._token:
                     raise FencedError(f"another clusterer took over during the rebuild, at article {last}")
+            for article, storyline in storylines.told_again(tx, self._version, moment - self._options.horizon):
+                self._telling.update(article, storyline)
         seconds = round(time.monotonic() - began, 2)
         log.info("state rebuilt", articles=count, storylines=len(self._filing), seconds=seconds)
 
@@ -201,7 +214,11 @@ class Clusterer:
             commands.settle(tx, command.id, moment, error=error)
         log.warning("command refused", command=command.id, kind=command.kind, error=error)
 
-    def _obey(self, tx: Connection, command: commands.Command, moment: datetime) -> dict[str, int]:
+    def _obey(self, tx: Connection, command: commands.Command, moment: datetime) -> Mapping[str, int | None]:
+        if command.kind == forgotten.COMMAND:
+            result = forgetting.take_out(tx, command.payload, moment)
+            self._outdated = True
+            return result
         if command.kind != "declare":
             raise InputError(f"there is no command {command.kind!r}")
         title, text = _line(command.payload, "title"), _line(command.payload, "text")
@@ -215,6 +232,7 @@ class Clusterer:
     def _file(self, moment: datetime) -> int:
         with self._ledger.read() as tx:  # an idle clusterer must not take the write lock four times a second
             batch = storylines.embedded(tx, self._version, self._batch)
+            places = storylines.places(tx, [article.id for article in batch]) if batch else {}
         if not batch:
             return 0
         self._at_work = None
@@ -224,7 +242,11 @@ class Clusterer:
                 for article in batch:
                     began = time.perf_counter()
                     self._at_work = article.id
-                    self._file_one(tx, article, moment)
+                    place = places.get(article.id)
+                    if place is None:
+                        self._file_one(tx, article, moment)
+                    else:
+                        self._tell_again(tx, article, place, moment)
                     self.latencies.append(time.perf_counter() - began)
                 self._at_work = None
         except (LedgerError, MemoryError):
@@ -278,6 +300,16 @@ class Clusterer:
             lead=lead,
             now=moment,
         )
+
+    def _tell_again(self, tx: Connection, article: Article, place: storylines.Place, moment: datetime) -> None:
+        """A new version of an article that was filed: it stays where it is, and only what is told changes.
+
+        What filing remembers of it stays as it was first filed. A live blog goes from topic to topic, and its storyline
+        would follow it to all of them; and a rebuild, which reads the versions that were filed, gives the same state.
+        """
+        self._telling.update(article, place.storyline)
+        headline, lead = self._telling.tell(place.storyline)
+        storylines.tell_again(tx, article, place, headline=headline, lead=lead, now=moment)
 
     def _decide(self, tx: Connection, article: Article, moment: datetime) -> Decision | None:
         """Where the article belongs; None when it cannot be said and the article was parked. Deciding changes nothing

@@ -30,11 +30,21 @@ class Telling:
         told = self._told.setdefault(storyline, _Told())
         self._told.move_to_end(storyline)
         if copy_of is None:
-            first = article.text[:LEAD_CHARS].split("\n\n", 1)[0]
-            told.recent.append(replace(article, text=first, vector=None, signature=None))
+            told.recent.append(_brief(article))
             told.headline = headline(tuple(told.recent), current=told.headline)
         while len(self._told) > MOST:
             self._told.popitem(last=False)
+
+    def update(self, article: Article, storyline: int) -> None:
+        """An original that was told is told again in a new version, in its old place; what is not remembered of it, or
+        was told too long ago, changes nothing."""
+        told = self._told.get(storyline)
+        if told is None:
+            return
+        for place, one in enumerate(told.recent):
+            if one.id == article.id:
+                told.recent[place] = _brief(article)
+                told.headline = headline(tuple(told.recent), current=told.headline)
 
     def tell(self, storyline: int) -> tuple[str, str]:
         """Headline and lead: the lead is the first paragraph of the article that the headline is from."""
@@ -43,3 +53,8 @@ class Telling:
             return "", ""
         lead = next((one.text for one in told.recent if told.headline and told.headline in one.title), "")
         return told.headline, lead
+
+
+def _brief(article: Article) -> Article:
+    first = article.text[:LEAD_CHARS].split("\n\n", 1)[0]
+    return replace(article, text=first, vector=None, signature=None)

@@ -1,131 +1,51 @@
-"""Articles in the ledger: how they get in, and what can be asked about them. What workers do to them is in `work`."""
+"""Articles in the ledger: what can be asked about them, and how dead ones are tried again.
+
+How they get in is in `intake`, whose functions are offered here too; what workers do to them is in `work`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, literal, select, update
 
-from pipeline import urls
-from pipeline.errors import InputError
-from pipeline.ledger import hosts
-from pipeline.ledger.engine import INTAKE, one_at_a_time
-from pipeline.ledger.schema import UtcDateTime, articles, feeds, sightings, texts
-from pipeline.records import FINAL_STATES, ArticleState, Entry
+from pipeline.ledger.intake import (
+    BACKFILL,
+    CHUNK,
+    FRESH,
+    Recorded,
+    chunks,
+    import_text,
+    record_entries,
+    record_url,
+)
+from pipeline.ledger.schema import UtcDateTime, articles, sightings, texts
+from pipeline.records import FINAL_STATES, ArticleState
+
+__all__ = [
+    "BACKFILL",
+    "CHUNK",
+    "FRESH",
+    "UNFINISHED",
+    "ArticleState",
+    "Recorded",
+    "chunks",
+    "counts",
+    "dead",
+    "entries_seen",
+    "import_text",
+    "oldest",
+    "one",
+    "reasons",
+    "record_entries",
+    "record_url",
+    "retry_dead",
+    "unfinished",
+]
 
 UNFINISHED = [state for state in ArticleState if state not in FINAL_STATES]
-
-T = TypeVar("T")
-CHUNK = 400  # parameters in one statement; old SQLite builds allow 999
-FRESH, BACKFILL = 0, 1  # priorities: what is new goes before what a feed's first poll brought
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What became of a feed's entries: `articles` were new, `sightings` are known articles seen here first."""
-
-    articles: int
-    sightings: int
-    known: int
-
-
-def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
-    source = iter(items)
-    while part := list(islice(source, size)):
-        yield part
-
-
-def record_entries(
-    tx: Connection, entries: Sequence[Entry], now: datetime, *, feed_id: int | None = None, backfill: bool = False
-) -> Recorded:
-    """Turn a feed's entries into articles and sightings; entries known from this feed only move their `last_seen`.
-
-    An entry whose URL is known under another entry or feed is one more sighting of that article. New articles are
-    inserted oldest first, so that ids follow the order of publication as far as the feed tells it. A feed that was
-    removed while it was polled brings nothing.
-    """
-    one_at_a_time(tx, INTAKE)  # two feeds that bring the same new URL at once make one article of it
-    if feed_id is not None and not _holds_feed(tx, feed_id):
-        return Recorded(articles=0, sightings=0, known=0)
-    known = _known_entries(tx, feed_id, [entry.key for entry in entries])
-    fresh = {entry.key: entry for entry in entries if entry.key not in known}
-    for part in chunks(known.values()):
-        tx.execute(update(sightings).where(sightings.c.id.in_(part)).values(last_seen=now))
-    ordered = list(reversed(fresh.values()))  # feeds name the newest first; undated entries keep that order
-    ordered.sort(key=lambda entry: entry.published or now)
-    keys = {entry.key: urls.key(entry.url) for entry in ordered}
-    owners = _articles_by_url(tx, keys.values())
-    made = 0
-    hosts.ensure(tx, {urls.host_key(entry.url) for entry in ordered}, now)
-    for entry in ordered:
-        url_key = keys[entry.key]
-        if url_key not in owners:
-            owners[url_key] = _insert(tx, entry, url_key, now, feed_id=feed_id, backfill=backfill)
-            made += 1
-        tx.execute(sightings.insert(), _sighting(entry, url_key, owners[url_key], now, feed_id))
-    return Recorded(articles=made, sightings=len(ordered) - made, known=len(known))
-
-
-def record_url(tx: Connection, url: str, now: datetime) -> tuple[int, bool]:
-    """Record one article by hand. Returns its id and whether it is new; raises InputError on a URL that is none."""
-    url_key = urls.key(url)
-    one_at_a_time(tx, INTAKE)
-    known = _articles_by_url(tx, [url_key])
-    if known:
-        return known[url_key], False
-    hosts.ensure(tx, [urls.host_key(url)], now)
-    entry = Entry(key=url_key, url=url)
-    article_id = _insert(tx, entry, url_key, now)
-    tx.execute(sightings.insert(), _sighting(entry, url_key, article_id, now, None))
-    return article_id, True
-
-
-def import_text(tx: Connection, row: Mapping[str, Any], now: datetime, signature: bytes | None) -> int | None:
-    """Take an article whose text is already known: `id, url, source, lang, published, title, text`.
-
-    It starts as fetched. Returns its id here, or None when the external id or URL is known already.
-    """
-    external = str(row["id"])
-    url = row.get("url") or f"import:{external}"
-    url_key = urls.key(url) if urls.is_http(url) else url
-    one_at_a_time(tx, INTAKE)
-    if tx.execute(select(articles.c.id).where(articles.c.external_id == external)).first():
-        return None
-    if _articles_by_url(tx, [url_key]):
-        return None
-    if urls.is_http(url):
-        hosts.ensure(tx, [urls.host_key(url)], now)
-    values = {
-        "url_key": url_key,
-        "url": url,
-        "host_key": urls.host_key(url) if urls.is_http(url) else "import",
-        "external_id": external,
-        "state": ArticleState.FETCHED,
-        "due": now,
-        "title": row["title"],
-        "outlet": row.get("source") or "",
-        "lang": row.get("lang"),
-        "published": row.get("published"),
-        "seen": now,
-        "fetched": now,
-    }
-    article_id = int(tx.execute(articles.insert().returning(articles.c.id), values).scalar_one())
-    tx.execute(
-        texts.insert(),
-        {
-            "article_id": article_id,
-            "generation": 1,
-            "title": row["title"],
-            "text": row["text"],
-            "signature": signature,
-            "created": now,
-        },
-    )
-    return article_id
 
 
 def counts(tx: Connection) -> dict[str, int]:
@@ -228,78 +148,6 @@ def one(tx: Connection, article_id: int) -> dict[str, Any] | None:
     row = tx.execute(select(articles).where(articles.c.id == article_id)).mappings().first()
     if row is None:
         return None
-    current = (texts.c.article_id == article_id) & (texts.c.generation == row["generation"])
-    return {**row, "text": tx.execute(select(texts.c.text).where(current)).scalar() or ""}
-
-
-def _holds_feed(tx: Connection, feed_id: int) -> bool:
-    """Whether the feed is there, and keep it until the transaction ends."""
-    chosen = select(feeds.c.id).where(feeds.c.id == feed_id).with_for_update(read=True, key_share=True)
-    return tx.execute(chosen).first() is not None
-
-
-def _known_entries(tx: Connection, feed_id: int | None, keys: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for part in chunks(keys):
-        rows = select(sightings.c.entry_key, sightings.c.id).where(
-            sightings.c.feed_id == feed_id, sightings.c.entry_key.in_(part)
-        )
-        found.update((key, sighting) for key, sighting in tx.execute(rows))
-    return found
-
-
-def _articles_by_url(tx: Connection, url_keys: Iterable[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for part in chunks(sorted(set(url_keys))):
-        both = union_all(
-            select(sightings.c.url_key, sightings.c.article_id).where(sightings.c.url_key.in_(part)),
-            select(articles.c.url_key, articles.c.id).where(articles.c.url_key.in_(part)),
-        )
-        found.update((key, article) for key, article in tx.execute(both))
-    return found
-
-
-def _insert(
-    tx: Connection,
-    entry: Entry,
-    url_key: str,
-    now: datetime,
-    *,
-    feed_id: int | None = None,
-    backfill: bool = False,
-) -> int:
-    if not urls.is_http(entry.url):
-        raise InputError(f"{entry.url} is no http or https URL")
-    values = {
-        "url_key": url_key,
-        "url": entry.url,
-        "host_key": urls.host_key(entry.url),
-        "feed_id": feed_id,
-        "state": ArticleState.QUEUED,
-        "priority": BACKFILL if backfill else FRESH,
-        "due": now,
-        "backfill": backfill,
-        "title": entry.title,
-        "lang": entry.lang,
-        "published": entry.published,
-        "seen": now,
-    }
-    return int(tx.execute(articles.insert().returning(articles.c.id), values).scalar_one())
-
-
-def _sighting(entry: Entry, url_key: str, article_id: int, now: datetime, feed_id: int | None) -> dict[str, Any]:
-    return {
-        "article_id": article_id,
-        "feed_id": feed_id,
-        "entry_key": entry.key,
-        "url_key": url_key,
-        "url": entry.url,
-        "title": entry.title,
-        "published": entry.published,
-        "summary": entry.summary,
-        "content": entry.content,
-        "authors": list(entry.authors),
-        "lang": entry.lang,
-        "first_seen": now,
-        "last_seen": now,
-    }
+    # While an edit is looked into, the text of before stands.
+    newest = select(texts.c.text).where(texts.c.article_id == article_id, texts.c.generation <= row["generation"])
+    return {**row, "text": tx.execute(newest.order_by(texts.c.generation.desc()).limit(1)).scalar() or ""}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.ledger.schema import hosts
@@ -43,6 +43,25 @@ def reserve_request(tx: Connection, key: str, now: datetime, spacing: float, pat
     following = start + timedelta(seconds=spacing)
     tx.execute(update(hosts).where(hosts.c.host_key == key).values(next_request=following))
     return wait
+
+
+def book(tx: Connection, starts: Mapping[str, datetime], now: datetime, spacing: float) -> None:
+    """Book hosts for a request each, at the moment given for each: nothing else is handed out or requested within
+    `spacing` seconds after it."""
+    ensure(tx, starts, now)
+    keys = sorted(starts)  # locked in the order of their keys, as everywhere
+    times = select(hosts.c.host_key, hosts.c.next_handout, hosts.c.next_request).where(hosts.c.host_key.in_(keys))
+    booked = {
+        row.host_key: (row.next_handout, row.next_request)
+        for row in tx.execute(times.order_by(hosts.c.host_key).with_for_update())
+    }
+    rows = []
+    for key in keys:
+        following = starts[key] + timedelta(seconds=spacing)
+        handout, request = booked[key]
+        rows.append({"key": key, "handout": max(handout, following), "request": max(request, following)})
+    moved = update(hosts).where(hosts.c.host_key == bindparam("key"))
+    tx.execute(moved.values(next_handout=bindparam("handout"), next_request=bindparam("request")), rows)
 
 
 def hold_off(tx: Connection, key: str, until: datetime) -> None:

@@ -92,6 +92,7 @@ feeds = Table(
     Column("etag", CleanText),
     Column("last_modified", CleanText),
     Column("body_hash", CleanText),
+    Column("served_by", CleanText),  # the URL that the validators belong to, where a redirect led to another one
     Column("interval", Float, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("error", CleanText, nullable=False, server_default=""),
@@ -182,6 +183,8 @@ articles = Table(
     Column("last_modified", CleanText),
     Column("revisions", Integer, nullable=False, server_default="0"),  # edits that were looked into
     Column("revised", UtcDateTime),  # when the last of them was
+    Column("futile", Integer, nullable=False, server_default="0"),  # how many of the latest found nothing of substance
+    Column("previous", JSON(none_as_null=True)),  # what an edit may replace, while it is looked into
     Index(None, "state", "id"),
     # The waiting line in its order, and what is under way: small beside the rest, and asked for all the time.
     Index("ix_articles_waiting", "state", "priority", "due", "id", **_only("job_id IS NULL")),
@@ -285,23 +288,29 @@ forgotten = Table(
         "url_key", CleanText, primary_key=True
     ),  # the identity of a URL that must not come back; the URL is not kept
     Column("forgotten", UtcDateTime, nullable=False),
+    Column("article_id", Id, index=True),  # whose URL it was; none, when it was forgotten before it was known
+    Column("reason", CleanText, nullable=False, server_default=""),
 )
 
 subscriptions = Table(
     "subscriptions",
     metadata,
-    Column("feed_id", Id, ForeignKey("feeds.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("token", CleanText, primary_key=True),  # the part of the callback URL that cannot be guessed
+    # None: it is to be ended, since its feed was removed or paused or has another hub.
+    Column("feed_id", Id, ForeignKey("feeds.id", ondelete="SET NULL"), unique=True),
     Column("hub", CleanText, nullable=False),
     Column("topic", CleanText, nullable=False),
-    Column("token", CleanText, nullable=False, unique=True),  # the part of the callback URL that cannot be guessed
+    Column("base", CleanText, nullable=False),  # SLUGLINE_PUBLIC_URL when it was made: what the hub knows
     Column("secret", CleanText, nullable=False),  # signs the pushes
-    Column("state", CleanText, nullable=False),  # pending, active, denied or failed
+    Column("state", CleanText, nullable=False),  # pending, active, denied, failed or leaving
     Column("due", UtcDateTime, nullable=False),  # when to ask the hub (again)
     Column("requested", UtcDateTime),
     Column("verified", UtcDateTime),
     Column("expires", UtcDateTime),
     Column("pushed", UtcDateTime),  # the last push with a right signature
     Column("pushes", Integer, nullable=False, server_default="0"),
+    Column("refused", Integer, nullable=False, server_default="0"),  # pushes without one
+    Column("missed", Integer, nullable=False, server_default="0"),  # polls that found what no push had brought
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("error", CleanText, nullable=False, server_default=""),
     Index(None, "due"),
@@ -347,7 +356,9 @@ events = Table(
     Column("time", UtcDateTime, nullable=False),
     Column("data", JSON, nullable=False),
     Column("position", BigInteger, unique=True),  # given by the relay, without gaps
+    Column("withdraw", Boolean),  # the stream may hold it as it was before its text was taken out; else null
     UniqueConstraint("subject", "sequence"),
+    Index("ix_events_withdraw", "position", **_only("withdraw IS NOT NULL")),
     Index("ix_events_waiting", "seq", **_only("position IS NULL")),
     sqlite_autoincrement=True,
 )

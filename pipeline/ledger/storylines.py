@@ -8,24 +8,36 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, RowMapping, Select, and_, func, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
+from pipeline import urls
 from pipeline.errors import LeaseLostError
-from pipeline.ledger import events
-from pipeline.ledger.schema import articles, memberships, storylines, texts, vectors
+from pipeline.ledger import events, revisions
+from pipeline.ledger.schema import articles, memberships, storylines
 from pipeline.records import Article, ArticleState, Storyline, Vector
 
+EMPTY = "empty"  # the state of a storyline whose articles have all been forgotten; nobody is shown it in a list
+SHOWN = storylines.c.state != EMPTY
 OUTLETS_KEPT = 200  # outlet names kept with a storyline; far more than anyone reads, and bounds the row
 
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """An article as it was filed: what a rebuild replays, in order of `position`."""
+    """An article as it was filed, whatever it has become since: what a rebuild replays, in order of `position`."""
 
     article: Article
     storyline: int
     copy_of: int | None
     position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an article was filed that comes again as a new version; `changed` is what that changed in substance."""
+
+    storyline: int
+    copy_of: int | None
+    changed: tuple[str, ...]
 
 
 def pack(vector: Vector) -> bytes:
@@ -43,27 +55,57 @@ def unpack(stored: bytes | None) -> Vector | None:
 
 
 def embedded(tx: Connection, version: str, limit: int) -> list[Article]:
-    """Articles that wait to be filed, in the order they came. Chosen by state, never by a cursor over ids: in
-    PostgreSQL a smaller id may become visible after a larger one."""
-    chosen = _with_text(version).where(articles.c.state == ArticleState.EMBEDDED).order_by(articles.c.id).limit(limit)
+    """Articles that wait to be filed, or to be told again in a new version (`places`), in the order they came.
+
+    Chosen by state, never by a cursor over ids: in PostgreSQL a smaller id may become visible after a larger one.
+    """
+    chosen = (
+        revisions.current(version).where(articles.c.state == ArticleState.EMBEDDED).order_by(articles.c.id).limit(limit)
+    )
     return [_article(row) for row in tx.execute(chosen).mappings()]
 
 
+def places(tx: Connection, ids: Sequence[int]) -> dict[int, Place]:
+    """Where those of these articles belong that were filed before."""
+    chosen = (
+        select(articles.c.id, articles.c.original_id, articles.c.previous, memberships.c.storyline_id)
+        .join(memberships, memberships.c.article_id == articles.c.id)
+        .where(articles.c.id.in_(ids))
+    )
+    return {
+        row.id: Place(row.storyline_id, row.original_id, tuple((row.previous or {}).get("changed", ())))
+        for row in tx.execute(chosen)
+    }
+
+
 def remembered(tx: Connection, version: str, since: datetime) -> Iterator[Filed]:
-    """What was filed after `since`, in the order in which it was filed."""
+    """What was filed after `since`, in the order in which it was filed and in the versions by which it was."""
     filed = memberships.c.filed >= since
     # Reading begins there: to look through all that was ever filed, or to sort texts, would take its time.
     order = (memberships.c.filed, memberships.c.position)
     first = select(memberships.c.position).where(filed).order_by(*order).limit(1).scalar_subquery()
     chosen = (
-        _with_text(version)
+        revisions.as_filed(version)
         .add_columns(memberships.c.storyline_id, memberships.c.position)
-        .join(memberships, memberships.c.article_id == articles.c.id)
         .where(filed, memberships.c.position >= first)
         .order_by(memberships.c.position)
     )
     for row in tx.execute(chosen.execution_options(yield_per=500)).mappings():
         yield Filed(_article(row), row["storyline_id"], row["original_id"], row["position"])
+
+
+def told_again(tx: Connection, version: str, since: datetime) -> list[tuple[Article, int]]:
+    """Articles filed after `since` that have been told in a newer version, in that one, with their storylines; the one
+    that was edited last comes last."""
+    newer = articles.c.generation > memberships.c.generation
+    chosen = (
+        revisions.current(version)
+        .join(memberships, memberships.c.article_id == articles.c.id)
+        .add_columns(memberships.c.storyline_id)
+        .where(memberships.c.filed >= since, newer, articles.c.state == ArticleState.FILED)
+        .order_by(articles.c.revised, articles.c.id)
+    )
+    return [(_article(row), row["storyline_id"]) for row in tx.execute(chosen).mappings()]
 
 
 def last_position(tx: Connection) -> int:
@@ -129,9 +171,36 @@ def file_article(
     _grow(tx, article, storyline_id, copy_of=copy_of, headline=headline, lead=lead, now=now)
 
 
+def tell_again(tx: Connection, article: Article, place: Place, *, headline: str, lead: str, now: datetime) -> None:
+    """Record that a filed article has a new version, with its event. It stays where it is, and nothing is counted.
+
+    The version by which it was filed stays with its membership: that is what filing remembers, and what a rebuild
+    reads. Raises LeaseLostError when it does not wait.
+    """
+    state = ArticleState.FILED if place.copy_of is None else ArticleState.DUPLICATE
+    waiting = (articles.c.id == article.id, articles.c.state == ArticleState.EMBEDDED)
+    moved = tx.execute(
+        update(articles).where(*waiting).values(state=state, previous=None).returning(articles.c.generation)
+    ).scalar_one_or_none()
+    if moved is None:
+        raise LeaseLostError(f"article {article.id} is not waiting to be told again any more")
+    row = tx.execute(select(storylines).where(storylines.c.id == place.storyline)).mappings().one()
+    values = {**_told(row, article, headline, lead), "updated": now, "sequence": row["sequence"] + 1}
+    tx.execute(update(storylines).where(storylines.c.id == place.storyline).values(**values))
+    data = _data({**row, **values}, article, place.copy_of)
+    data["article"] |= {"version": moved, "changed": list(place.changed)}
+    events.append(tx, "article.updated", f"storyline/{place.storyline}", values["sequence"], now, data)
+
+
 def park(tx: Connection, article_id: int, reason: str, error: str, now: datetime) -> None:
-    """Give up an article that cannot be filed: it goes to the dead letters with its reason, and blocks nothing."""
-    values = {"state": ArticleState.DEAD, "reason": reason, "error": error, "due": now}
+    """Give up an article that cannot be filed: it goes to the dead letters with its reason, and blocks nothing.
+
+    One that was filed before stays where it is.
+    """
+    filed = select(memberships.c.kind).where(memberships.c.article_id == article_id)
+    kind = tx.execute(filed).scalar()
+    ends = {None: ArticleState.DEAD, "original": ArticleState.FILED, "duplicate": ArticleState.DUPLICATE}
+    values = {"state": ends[kind], "reason": reason, "error": error, "due": now, "previous": None}
     waiting = (articles.c.id == article_id, articles.c.state == ArticleState.EMBEDDED)
     tx.execute(update(articles).where(*waiting).values(**values))
 
@@ -148,8 +217,7 @@ def _grow(
         "articles": row["articles"] + 1,
         "originals": row["originals"] + (copy_of is None),
         "outlets": outlets,
-        "headline": row["title"] if row["declared"] else headline or row["headline"] or article.title,
-        "lead": lead or row["lead"],
+        **_told(row, article, headline, lead),
         "state": "emerging" if len(outlets) < 2 else "developing",
         "first_article": min(when, row["first_article"] or when),
         "last_article": max(when, row["last_article"] or when),
@@ -157,19 +225,34 @@ def _grow(
         "sequence": row["sequence"] + 1,
     }
     tx.execute(update(storylines).where(storylines.c.id == storyline_id).values(**values))
-    data = {
+    type_ = "storyline.opened" if values["sequence"] == 1 else "storyline.grew"
+    data = _data({**row, **values}, article, copy_of)
+    events.append(tx, type_, f"storyline/{storyline_id}", values["sequence"], now, data)
+
+
+def _told(row: RowMapping, article: Article, headline: str, lead: str) -> dict[str, str]:
+    """What a storyline is told by; a declared one keeps its title."""
+    return {
+        "headline": row["title"] if row["declared"] else headline or row["headline"] or article.title,
+        "lead": lead or row["lead"],
+    }
+
+
+def _data(storyline: Mapping[str, Any], article: Article, copy_of: int | None) -> dict[str, Any]:
+    """What an event says of a storyline and of the article that caused it."""
+    return {
         "storyline": {
-            "id": storyline_id,
-            "headline": values["headline"],
-            "state": values["state"],
-            "declared": row["declared"],
-            "articles": values["articles"],
-            "originals": values["originals"],
-            "outlets": len(outlets),
+            "id": storyline["id"],
+            "headline": storyline["headline"],
+            "state": storyline["state"],
+            "declared": storyline["declared"],
+            "articles": storyline["articles"],
+            "originals": storyline["originals"],
+            "outlets": len(storyline["outlets"]),
         },
         "article": {
             "id": article.id,
-            "url": article.url,
+            "url": urls.without_credentials(article.url),  # events go to other systems
             "title": article.title,
             "outlet": article.outlet,
             "published": article.published.isoformat() if article.published else None,
@@ -177,17 +260,15 @@ def _grow(
         },
         "backfill": article.backfill,
     }
-    type_ = "storyline.opened" if values["sequence"] == 1 else "storyline.grew"
-    events.append(tx, type_, f"storyline/{storyline_id}", values["sequence"], now, data)
 
 
 def count(tx: Connection) -> int:
-    return int(tx.execute(select(func.count()).where(storylines.c.merged_into.is_(None))).scalar_one())
+    return int(tx.execute(select(func.count()).where(storylines.c.merged_into.is_(None), SHOWN)).scalar_one())
 
 
 def listing(tx: Connection, *, limit: int, offset: int = 0, lang: str | None = None) -> list[Storyline]:
     """Storylines, the one that changed last first."""
-    chosen = select(storylines).where(storylines.c.merged_into.is_(None))
+    chosen = select(storylines).where(storylines.c.merged_into.is_(None), SHOWN)
     if lang:
         chosen = chosen.where(storylines.c.lang == lang)
     chosen = chosen.order_by(storylines.c.updated.desc(), storylines.c.id.desc()).limit(limit).offset(offset)
@@ -259,20 +340,10 @@ def titles(tx: Connection) -> Sequence[str]:
     return list(tx.execute(select(storylines.c.title).where(storylines.c.declared)).scalars())
 
 
-def _with_text(version: str) -> Select[Any]:
-    current = and_(texts.c.article_id == articles.c.id, texts.c.generation == articles.c.generation)
-    same = and_(vectors.c.article_id == articles.c.id, vectors.c.generation == articles.c.generation)
-    return (
-        select(articles, texts.c.text, texts.c.signature, vectors.c.vector)
-        .join(texts, current)
-        .outerjoin(vectors, and_(same, vectors.c.version == version))
-    )
-
-
 def _article(row: RowMapping) -> Article:
     return Article(
         id=row["id"],
-        title=row["title"],
+        title=row["told"],
         text=row["text"],
         seen=row["seen"],
         url=row["url"],

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from pipeline.errors import InputError
-from pipeline.ledger import Ledger, articles, feeds, work
+from pipeline.ledger import Ledger, articles, feeds, hints
 from pipeline.ledger.articles import CHUNK, Recorded
 from pipeline.ledger.schema import articles as rows
 from pipeline.ledger.schema import hosts, sightings
@@ -61,7 +61,7 @@ def test_the_same_url_from_another_feed_is_a_sighting(ledger: Ledger, paper: int
 )
 def test_another_address_of_the_same_page_is_a_sighting(ledger: Ledger, paper: int, url: str) -> None:
     record(ledger, paper, ONE)
-    assert record(ledger, paper, entry(url, key="other")) == Recorded(articles=0, sightings=1, known=0)
+    assert record(ledger, paper, ONE, entry(url, key="other")) == Recorded(articles=0, sightings=1, known=1)
     assert count(ledger) == 1
 
 
@@ -115,7 +115,7 @@ def test_what_the_feed_said_is_kept(ledger: Ledger, paper: int) -> None:
     )
     record(ledger, paper, full)
     with ledger.read() as tx:
-        assert work.entries_of(tx, [1]) == {1: full}
+        assert hints.entries_of(tx, [1]) == {1: full}
     article = row(ledger, 1)
     assert (article["title"], article["published"], article["lang"]) == ("Full", at(-5), "en-GB")
     assert (article["feed_id"], article["state"], article["seen"]) == (paper, "queued", START)
@@ -125,7 +125,7 @@ def test_each_host_gets_a_row_of_its_own(ledger: Ledger, paper: int) -> None:
     record(ledger, paper, entry("https://www.paper.com/a"), entry("https://news.other.co.uk/b"))
     with ledger.read() as tx:
         keys = set(tx.execute(select(hosts.c.host_key)).scalars())
-    assert keys == {"paper.com", "other.co.uk"}
+    assert keys == {"paper.example", "paper.com", "other.co.uk"}, "the first is the feed's own"
 
 
 def test_many_entries_at_once(ledger: Ledger, paper: int) -> None:
@@ -159,3 +159,32 @@ def test_a_url_recorded_by_hand_is_the_same_article(ledger: Ledger, paper: int) 
         with pytest.raises(InputError, match="ftp://"):
             articles.record_url(tx, "ftp://paper.example/file", START)
     assert count(ledger) == 2
+
+
+def statements(ledger: Ledger, feed_id: int, *entries: Entry, seconds: float) -> int:
+    """How many statements it takes to record these."""
+    seen: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(ledger.engine, "before_cursor_execute", note)
+    try:
+        record(ledger, feed_id, *entries, seconds=seconds)
+    finally:
+        event.remove(ledger.engine, "before_cursor_execute", note)
+    return len(seen)
+
+
+def test_the_statements_of_a_poll_do_not_grow_with_its_entries(ledger: Ledger, paper: int) -> None:
+    def some(many: int, guid: str, text: str, *, first: int = 0) -> list[Entry]:
+        return [
+            entry(f"https://paper.example/{n}", key=f"{guid}:{n}", title=f"Story {n}", summary=text, published=at(-n))
+            for n in range(first, first + many)
+        ]
+
+    record(ledger, paper, *some(100, "a", "A teaser."))
+    assert statements(ledger, paper, *some(100, "a", "A teaser."), seconds=60) <= 6, "known"
+    assert statements(ledger, paper, *some(100, "b", "A teaser."), seconds=120) <= 12, "under new keys"
+    assert statements(ledger, paper, *some(100, "b", "Another one."), seconds=180) <= 10, "edited"
+    assert statements(ledger, paper, *some(100, "b", "New.", first=500), seconds=240) <= 16, "new"

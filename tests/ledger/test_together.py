@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
-from pipeline.ledger import Ledger, articles, connect, events, feeds, hosts, roles, work
+from pipeline.ledger import Ledger, articles, connect, events, feeds, hosts, polls, roles, work
 from pipeline.records import ArticleState
 from tests.ledger.making import LEASE, START, at, count, entry, feed, processes, queued
 
@@ -104,7 +104,7 @@ def test_pollers_at_the_same_time_ask_no_feed_twice(ledger: Ledger) -> None:
         taken = []
         for _ in range(5):
             with ledger.write() as tx:
-                taken += [one.id for one in feeds.claim_due(tx, START, f"poller-{number}", 60.0, 3)]
+                taken += [one.feed.id for one in polls.claim_due(tx, START, f"poller-{number}", 60.0, 3)]
         return taken
 
     with ThreadPoolExecutor(WRITERS) as pool:
@@ -153,4 +153,4 @@ def test_a_reader_never_waits_for_a_writer(ledger_url: str, ledger: Ledger) -> N
             with reader.read() as reading:
                 assert feeds.every(reading) == []
         newcomer.close()
-        assert feeds.claim_due(tx, START, "poller", 60.0, 1) != []
+        assert polls.claim_due(tx, START, "poller", 60.0, 1) != []

@@ -27,6 +27,7 @@ def upgrade() -> None:
         "feeds": [
             sa.Column("host_key", sa.Text(), server_default="", nullable=False),
             sa.Column("format", sa.Text(), server_default="", nullable=False),
+            sa.Column("served_by", sa.Text()),
             sa.Column("silent_since", WHEN),
             sa.Column("entries_per_day", sa.Float(), server_default="0", nullable=False),
             sa.Column("pace", sa.JSON(), server_default=sa.text("'{}'"), nullable=False),
@@ -44,17 +45,21 @@ def upgrade() -> None:
             sa.Column("last_modified", sa.Text()),
             sa.Column("revisions", sa.Integer(), server_default="0", nullable=False),
             sa.Column("revised", WHEN),
+            sa.Column("futile", sa.Integer(), server_default="0", nullable=False),
+            sa.Column("previous", sa.JSON(), nullable=True),
         ],
         "sightings": [
             sa.Column("updated", WHEN),
             sa.Column("digest", sa.Text()),
             sa.Column("changes", sa.Integer(), server_default="0", nullable=False),
         ],
+        "events": [sa.Column("withdraw", sa.Boolean())],
     }
     for table, added in columns.items():
         for column in added:
             op.add_column(table, column)
     op.create_index("ix_feeds_leased", "feeds", ["host_key", "lease_until"], unique=False, **only(LEASED))
+    op.create_index("ix_events_withdraw", "events", ["position"], unique=False, **only("withdraw IS NOT NULL"))
     _name_hosts()
     _make_tables()
 
@@ -81,14 +86,18 @@ def _make_tables() -> None:
         "forgotten",
         sa.Column("url_key", sa.Text(), nullable=False),
         sa.Column("forgotten", WHEN, nullable=False),
+        sa.Column("article_id", ID, nullable=True),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("url_key", name=op.f("pk_forgotten")),
     )
+    op.create_index(op.f("ix_forgotten_article_id"), "forgotten", ["article_id"], unique=False)
     op.create_table(
         "subscriptions",
-        sa.Column("feed_id", ID, autoincrement=False, nullable=False),
+        sa.Column("token", sa.Text(), nullable=False),
+        sa.Column("feed_id", ID, nullable=True),
         sa.Column("hub", sa.Text(), nullable=False),
         sa.Column("topic", sa.Text(), nullable=False),
-        sa.Column("token", sa.Text(), nullable=False),
+        sa.Column("base", sa.Text(), nullable=False),
         sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("due", WHEN, nullable=False),
@@ -97,11 +106,13 @@ def _make_tables() -> None:
         sa.Column("expires", WHEN, nullable=True),
         sa.Column("pushed", WHEN, nullable=True),
         sa.Column("pushes", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("refused", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("missed", sa.Integer(), server_default="0", nullable=False),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("error", sa.Text(), server_default="", nullable=False),
-        sa.ForeignKeyConstraint(["feed_id"], ["feeds.id"], name=op.f("fk_subscriptions_feed_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("feed_id", name=op.f("pk_subscriptions")),
-        sa.UniqueConstraint("token", name=op.f("uq_subscriptions_token")),
+        sa.ForeignKeyConstraint(["feed_id"], ["feeds.id"], name=op.f("fk_subscriptions_feed_id"), ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("token", name=op.f("pk_subscriptions")),
+        sa.UniqueConstraint("feed_id", name=op.f("uq_subscriptions_feed_id")),
     )
     op.create_index(op.f("ix_subscriptions_due"), "subscriptions", ["due"], unique=False)
     op.create_table(
