@@ -32,8 +32,8 @@ def configure(settings: Settings, service: str, output: TextIO | None = None) ->
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _masked,
-            *(() if settings.log_format == "console" else (structlog.processors.format_exc_info,)),
+            structlog.processors.format_exc_info,
+            _masked,  # tracebacks too: the sentence of an error may name a URL
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -41,9 +41,18 @@ def configure(settings: Settings, service: str, output: TextIO | None = None) ->
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=output)
-    for noisy in ("httpx", "httpcore", "trafilatura", "htmldate", "sentence_transformers", "rq.worker", "rq.job"):
+    handler = logging.StreamHandler(output)
+    handler.setFormatter(_Masking("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for noisy in ("aiohttp", "trafilatura", "htmldate", "sentence_transformers", "rq.worker", "rq.job"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+class _Masking(logging.Formatter):
+    """For the logs of libraries, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask(super().format(record))
 
 
 def get(name: str) -> Any:
@@ -53,6 +62,6 @@ def get(name: str) -> Any:
 
 def _masked(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str) and "://" in value and " " not in value:
+        if isinstance(value, str) and "//" in value:
             event[key] = mask(value)
     return event

@@ -13,17 +13,24 @@ from dataclasses import dataclass
 from lxml import etree
 
 from pipeline.errors import InputError, OpmlError
+from pipeline.feeds.addresses import feed_url, is_masked
 from pipeline.feeds.text import to_text, to_xml
 from pipeline.records import Feed
-from pipeline.urls import canonical, mask, without_credentials
+from pipeline.urls import canonical, mask
 
 MAX_BYTES = 20_000_000
 """A list of 100,000 feeds; longer files are something else."""
+MAX_TAGS = 50
+MAX_WORD = 300
+"""Tags of one feed, and characters of a title or a tag; what is beyond is cut off and was not written by a person."""
 
 _WAY_OUT = (
     "export your list of feeds as OPML from the reader that has it, or give the feeds' URLs to `slugline feeds add`"
 )
 _MAX_PROBLEMS = 50
+_MAX_ATTRIBUTES = 100
+# A line of a plain list that is a remark or a headline, as text files have them.
+_REMARK = re.compile(r"\s*(?:[#;]|$)")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -42,50 +49,93 @@ def read(text: bytes, *, source: str) -> tuple[list[Outline], list[str]]:
     A feed that is listed twice is taken once, with the tags of both. `source` names the document in sentences.
     Raises OpmlError when it is no OPML at all.
     """
-    if len(text) > MAX_BYTES:
-        raise OpmlError(f"{source} has {len(text):,} bytes, which is too long for a list of feeds; {_WAY_OUT}")
+    _refuse_too_long(text, source)
     root, problems = _tree(text, source)
     found: dict[str, Outline] = {}
     for element, tags in _walk(root):
-        line = f"line {element.sourceline}"
         address = _attribute(element, "xmlurl") or (_attribute(element, "url") if _is_feed(element) else "")
         title = _attribute(element, "title") or _attribute(element, "text")
+        line = f"line {element.sourceline}"
         if not address:
             if len(element) == 0:
-                problems.append(f"{line}: {title or 'an outline'!r} has no xmlUrl: left out")
-            continue
-        address = re.sub(r"^feed:(?://)?(?=https?:)|^feed(?=://)", lambda m: "http" if m[0] == "feed" else "", address)
-        try:
-            identity = canonical(address)
-        except InputError as error:
-            problems.append(f"{line}: {error}: left out")
+                problems.append(f"{line}: {mask(title)[:MAX_WORD] or 'an outline'!r} has no xmlUrl: left out")
             continue
         categories = (part.strip() for part in re.split("[,/]", _attribute(element, "category")))
-        outline = Outline(address, "" if title == address else title, _unique((*tags, *categories)))
-        if identity in found:
-            problems.append(f"{line}: {mask(address)} is listed twice: taken once")
-            outline = _merge(found[identity], outline)
-        found[identity] = outline
-    if len(problems) > _MAX_PROBLEMS:
-        problems[_MAX_PROBLEMS:] = [f"and {len(problems) - _MAX_PROBLEMS} more lines"]
-    return list(found.values()), problems
+        _take(found, problems, line, address, "" if title in (address, mask(address)) else title, (*tags, *categories))
+    return list(found.values()), _bounded(problems)
+
+
+def read_list(text: bytes, *, source: str) -> tuple[list[Outline], list[str]]:
+    """Give the feeds of a plain list, one URL a line, and sentences on the lines that could not be used.
+
+    Blank lines and lines that begin with `#` or `;` are passed over. Raises OpmlError when it holds no URL at all.
+    """
+    _refuse_too_long(text, source)
+    decoded, problems = to_text(text, None)
+    found: dict[str, Outline] = {}
+    for number, line in enumerate(decoded.splitlines(), start=1):
+        if not _REMARK.match(line):
+            _take(found, problems, f"line {number}", line.strip().removeprefix("<").removesuffix(">"), "", ())
+    if not found:
+        raise OpmlError(f"{source} is neither OPML nor a list of URLs, one a line; {_WAY_OUT}")
+    return list(found.values()), _bounded(problems)
+
+
+def read_any(text: bytes, *, source: str) -> tuple[list[Outline], list[str]]:
+    """As `read` for what looks like markup, else as `read_list`."""
+    start = to_text(text[:1000], None)[0].lstrip("\ufeff \t\r\n")
+    return (read if start.startswith("<") or not start else read_list)(text, source=source)
+
+
+def _take(
+    found: dict[str, Outline], problems: list[str], line: str, address: str, title: str, tags: Iterable[str]
+) -> None:
+    """Add a feed to `found`, or a sentence to `problems`."""
+    try:
+        url = feed_url(address)
+        identity = canonical(url)
+    except InputError as error:
+        problems.append(f"{line}: {error}: left out")
+        return
+    outline = Outline(url, title[:MAX_WORD], _unique(tag[:MAX_WORD] for tag in tags))
+    if identity in found:
+        problems.append(f"{line}: {mask(url)} is listed twice: taken once")
+        outline = _merge(found[identity], outline)
+    found[identity] = outline
+
+
+def _refuse_too_long(text: bytes, source: str) -> None:
+    if len(text) > MAX_BYTES:
+        raise OpmlError(f"{source} has {len(text):,} bytes, which is too long for a list of feeds; {_WAY_OUT}")
+
+
+def _bounded(problems: list[str]) -> list[str]:
+    if len(problems) <= _MAX_PROBLEMS:
+        return problems
+    return [*problems[:_MAX_PROBLEMS], f"and {len(problems) - _MAX_PROBLEMS} more lines"]
 
 
 def write(feeds: Iterable[Feed], *, title: str, credentials: bool = False) -> str:
     """Give an OPML document of `feeds`, tags as nested folders; `read` gives the same URLs, titles and tags back.
 
-    User names and passwords in URLs are left out unless `credentials` asks for them.
+    User names, passwords and secret parameters in URLs are masked unless `credentials` asks for them. Masked feeds are
+    told by `masked`; `read` leaves them out, with a sentence.
     """
     root = etree.Element("opml", version="2.0")
     etree.SubElement(etree.SubElement(root, "head"), "title").text = _clean(title)
     body = etree.SubElement(root, "body")
     folders: dict[tuple[str, ...], etree._Element] = {(): body}
     for feed in feeds:
-        url = _clean(feed.url if credentials else without_credentials(feed.url))
-        name = _clean(feed.title) or url
+        url = _clean(feed.url if credentials else mask(feed.url))
+        name = _clean(feed.title) or mask(url)
         parent = _folder(folders, tuple(_clean(tag) for tag in feed.tags))
         etree.SubElement(parent, "outline", type="rss", text=name, title=name, xmlUrl=url)
     return etree.tostring(root, pretty_print=True, xml_declaration=True, encoding="UTF-8").decode("utf-8")
+
+
+def masked(feeds: Iterable[Feed]) -> int:
+    """How many of `feeds` an export without credentials masks: these cannot be imported from it."""
+    return sum(is_masked(mask(feed.url)) for feed in feeds)
 
 
 def _tree(text: bytes, source: str) -> tuple[etree._Element, list[str]]:
@@ -147,6 +197,8 @@ def _is_feed(element: etree._Element) -> bool:
 
 def _attribute(element: etree._Element, name: str) -> str:
     """An attribute, whatever its letter case: `xmlUrl`, `xmlurl` and `XMLURL` are all found in the wild."""
+    if len(element.attrib) > _MAX_ATTRIBUTES:  # lxml takes quadratic time to go through them
+        return ""
     for key, value in element.attrib.items():
         if str(key).lower() == name:
             return " ".join(str(value).split())
@@ -158,7 +210,7 @@ def _merge(one: Outline, other: Outline) -> Outline:
 
 
 def _unique(tags: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(tag for tag in tags if tag))
+    return tuple(dict.fromkeys(tag for tag in tags if tag))[:MAX_TAGS]
 
 
 def _folder(folders: dict[tuple[str, ...], etree._Element], tags: tuple[str, ...]) -> etree._Element:

@@ -1,13 +1,13 @@
-"""Feeds in the ledger: which are due, who polls them, what came of it."""
+"""Feeds in the ledger. Who polls them when, and what comes of it, is in `polls`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline import urls
@@ -19,7 +19,7 @@ from pipeline.records import Feed, FeedState
 def add(tx: Connection, url: str, now: datetime, *, title: str = "", tags: Iterable[str] = ()) -> int | None:
     """Record a feed, due at once. Returns its id, or None when the URL is there already."""
     insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    host_key = urls.host_key(url)
+    host_key = urls.host_key(url) if urls.is_http(url) else ""  # imports may bring what is no URL; its poll says so
     hosts.ensure(tx, [host_key], now)
     values = {
         "url": url,
@@ -40,6 +40,11 @@ def every(tx: Connection) -> list[Feed]:
     return [_feed(row) for row in tx.execute(select(feeds).order_by(feeds.c.id)).mappings()]
 
 
+def listed(tx: Connection, selected: Select[Any]) -> list[Feed]:
+    """The feeds that a SELECT of whole rows of their table gives, in its order."""
+    return [_feed(row) for row in tx.execute(selected).mappings()]
+
+
 def find(tx: Connection, reference: str) -> Feed | None:
     """The feed with this id or URL."""
     condition = feeds.c.url == reference
@@ -47,38 +52,6 @@ def find(tx: Connection, reference: str) -> Feed | None:
         condition = or_(condition, feeds.c.id == int(reference))
     row = tx.execute(select(feeds).where(condition)).mappings().first()
     return _feed(row) if row else None
-
-
-def claim_due(tx: Connection, now: datetime, token: str, lease: float, limit: int) -> list[Feed]:
-    """Take up to `limit` feeds that are due and that no other poller holds, for `lease` seconds."""
-    due = (
-        select(feeds)
-        .where(feeds.c.state == FeedState.ACTIVE, feeds.c.due <= now)
-        .where(or_(feeds.c.lease_until.is_(None), feeds.c.lease_until < now))
-        .order_by(feeds.c.due)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    taken = [_feed(row) for row in tx.execute(due).mappings()]
-    if taken:
-        until = now + timedelta(seconds=lease)
-        ids = [feed.id for feed in taken]
-        tx.execute(update(feeds).where(feeds.c.id.in_(ids)).values(lease_token=token, lease_until=until))
-    return taken
-
-
-def record_poll(tx: Connection, feed_id: int, token: str, values: dict[str, Any]) -> bool:
-    """Write what a poll found and give the lease back. False when the lease was lost: then nothing is written.
-
-    Validators (`etag`, `last_modified`) must be written here, in the transaction that records the entries: saved
-    before, a crash would hide the entries behind a 304 for ever.
-    """
-    done = tx.execute(
-        update(feeds)
-        .where(feeds.c.id == feed_id, feeds.c.lease_token == token)
-        .values(**values, lease_token=None, lease_until=None)
-    )
-    return done.rowcount == 1
 
 
 def set_state(tx: Connection, feed_id: int, state: FeedState, now: datetime) -> None:

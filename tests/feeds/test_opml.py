@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import OpmlError
-from pipeline.feeds.opml import Outline, read, write
+from pipeline.errors import InputError, OpmlError
+from pipeline.feeds.addresses import feed_url
+from pipeline.feeds.opml import Outline, masked, read, read_any, write
 from pipeline.records import Feed
 
 MIXED = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -89,10 +93,105 @@ def test_depth_and_number_are_bounded() -> None:
     assert len(problems) <= 51
 
 
-def test_passwords_stay_home_unless_asked_for() -> None:
-    feeds = [Feed(id=1, url="https://me:hunter2@courier.example/feed", title="Courier")]
-    assert "hunter2" not in write(feeds, title="mine")
-    assert "https://me:hunter2@courier.example/feed" in write(feeds, title="mine", credentials=True)
+def test_credentials_stay_home_unless_asked_for() -> None:
+    urls = [
+        "https://me:hunter2@courier.example/feed",
+        "https://courier.example/feed?token=hunter2",
+        "https://a.example/",
+    ]
+    feeds = [Feed(id=1, url=url, title="Courier") for url in urls]
+    hidden, whole = write(feeds, title="mine"), write(feeds, title="mine", credentials=True)
+    assert "hunter2" not in hidden
+    assert all(url in whole for url in urls)
+    assert masked(feeds) == 2
+    outlines, problems = read(hidden.encode(), source="mine.opml")
+    assert [one.url for one in outlines] == ["https://a.example/"]
+    assert len(problems) == 2
+    assert all("credentials masked" in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        ("feed:https://a.example/x", "https://a.example/x"),
+        ("feed://a.example/x", "http://a.example/x"),
+        ("FEED:HTTP://a.example/x", "HTTP://a.example/x"),
+        ("rss://a.example/x", "http://a.example/x"),
+        ("//a.example/x", "https://a.example/x"),
+        (" a.example/x\n", "https://a.example/x"),
+        ("a.example:8080/x", "https://a.example:8080/x"),
+        ("localhost:8080/x", "http://localhost:8080/x"),
+        ("[::1]/x", "http://[::1]/x"),
+    ],
+)
+def test_addresses_are_taken_as_they_are_meant(written: str, url: str) -> None:
+    assert feed_url(written) == url
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "x", "mailto:a@b.example", "javascript:x", "rss:x", "https://a b/", "https://", "file:///etc/passwd"],
+)
+def test_what_is_no_address_of_a_feed_is_refused(written: str) -> None:
+    with pytest.raises(InputError):
+        feed_url(written)
+
+
+@given(st.text(max_size=60) | st.text("feed:/rss@.*?=&[]:1a ", max_size=40))
+def test_an_address_is_taken_or_refused_in_a_sentence(written: str) -> None:
+    with suppress(InputError):  # and nothing else
+        assert feed_url(feed_url(written)) == feed_url(written)
+
+
+def test_a_login_without_scheme_is_not_repeated() -> None:
+    with pytest.raises(InputError) as caught:
+        feed_url("me:hunter2@courier.example/feed")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_plain_list_of_urls_is_taken_as_well() -> None:
+    text = b"# mine\r\nhttps://a.example/feed\n\n  feed://b.example/x\nnot one\nhttps://a.example/feed\n; end"
+    outlines, problems = read_any(text, source="mine.txt")
+    assert [one.url for one in outlines] == ["https://a.example/feed", "http://b.example/x"]
+    assert [problem.partition(":")[0] for problem in problems] == ["line 5", "line 6"]
+    assert read_any(MIXED, source="mine.opml") == read(MIXED, source="mine.opml")
+    with pytest.raises(OpmlError, match="neither OPML nor a list"):
+        read_any(b"Dear all\nplease find enclosed", source="mine.txt")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "iso-8859-1", "windows-1252"])
+def test_encodings_are_understood(encoding: str) -> None:
+    text = f"""<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?><opml><body>
+    <outline text="Café Zürich" xmlUrl="https://a.example/"/></body></opml>"""
+    outlines, _ = read(text.encode(encoding), source="mine.opml")
+    assert outlines == [Outline("https://a.example/", "Café Zürich", ())]
+
+
+def test_a_list_of_ten_megabytes_is_read_in_seconds_and_a_longer_one_refused() -> None:
+    lines = "".join(
+        f'<outline text="Feed {n}" title="Feed {n}" type="rss" xmlUrl="https://outlet{n}.example/feed" '
+        f'htmlUrl="https://outlet{n}.example/" description="{"x" * 650}"/>\n'
+        for n in range(13_000)
+    )
+    text = f"<opml><body><outline text='many'>{lines}</outline></body></opml>".encode()
+    assert len(text) > 10_000_000
+    began = time.process_time()
+    outlines, problems = read(text, source="mine.opml")
+    assert time.process_time() - began < 30
+    assert (len(outlines), problems, outlines[0].tags) == (13_000, [], ("many",))
+    with pytest.raises(OpmlError, match="too long"):
+        read(text + text, source="mine.opml")
+
+
+def test_an_outline_with_very_many_attributes_holds_nothing_up() -> None:
+    attributes = " ".join(f"a{n}='x'" for n in range(100_000))
+    began = time.process_time()
+    outlines, problems = read(
+        f"<opml><body><outline xmlUrl='https://a.example/' {attributes}/></body></opml>".encode(), source="x"
+    )
+    assert time.process_time() - began < 5
+    assert outlines == []
+    assert "left out" in problems[0]
 
 
 _text = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cn")), max_size=20).map(

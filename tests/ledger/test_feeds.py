@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.ledger import Ledger, feeds
+from pipeline.ledger import Ledger, feeds, polls
 from pipeline.records import FeedState
 from tests.ledger.making import START, at, feed
 
@@ -13,7 +13,7 @@ LEASE = 45.0
 
 def claim(ledger: Ledger, token: str, seconds: float = 0, limit: int = 10) -> list[int]:
     with ledger.write() as tx:
-        return [one.id for one in feeds.claim_due(tx, at(seconds), token, LEASE, limit)]
+        return [one.feed.id for one in polls.claim_due(tx, at(seconds), token, LEASE, limit)]
 
 
 def test_a_url_is_a_feed_once(ledger: Ledger) -> None:
@@ -56,8 +56,8 @@ def test_a_poller_that_died_loses_its_feeds(ledger: Ledger) -> None:
     assert claim(ledger, "second", LEASE) == []
     assert claim(ledger, "second", LEASE + 1) == [made]
     with ledger.write() as tx:
-        assert feeds.record_poll(tx, made, "first", {"etag": '"late"'}) is False
-        assert feeds.record_poll(tx, made, "second", {"etag": '"new"', "due": at(300)}) is True
+        assert polls.record(tx, made, "first", {"etag": '"late"'}) is False
+        assert polls.record(tx, made, "second", {"etag": '"new"', "due": at(300)}) is True
         (found,) = feeds.every(tx)
     assert (found.etag, found.due) == ('"new"', at(300))
 
@@ -67,7 +67,7 @@ def test_a_feed_is_due_again_when_it_said(ledger: Ledger) -> None:
         made = feed(tx)
     claim(ledger, "first")
     with ledger.write() as tx:
-        feeds.record_poll(tx, made, "first", {"due": at(300), "last_polled": at(1)})
+        polls.record(tx, made, "first", {"due": at(300), "last_polled": at(1)})
     assert claim(ledger, "second", 299) == []
     assert claim(ledger, "second", 300) == [made]
 
@@ -88,7 +88,7 @@ def test_asked_for_now(ledger: Ledger) -> None:
         made = feed(tx)
     claim(ledger, "first")
     with ledger.write() as tx:
-        feeds.record_poll(tx, made, "first", {"due": at(300), "last_polled": at(1)})
+        polls.record(tx, made, "first", {"due": at(300), "last_polled": at(1)})
         assert (feeds.not_polled_since(tx, at(1)), feeds.not_polled_since(tx, at(2))) == (0, 1)
         feeds.make_due(tx, at(10))
     assert claim(ledger, "first", 10) == [made]

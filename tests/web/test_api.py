@@ -214,39 +214,6 @@ def test_an_article_is_found_by_any_url_it_was_seen_under(
         assert site.get(f"{API}/articles/{2**63}").status_code == 422
 
 
-def test_feeds_are_added_paused_tagged_and_removed(settings: Settings, ledger: Ledger) -> None:
-    with served(settings, ledger) as site:
-        made = site.post(
-            f"{API}/feeds", json={"url": "https://me:pw@outlet.example/feed?token=abc", "tags": ["a", "a"]}
-        )
-        assert made.status_code == 201
-        body = made.json()
-        assert (body["url"], body["tags"]) == ("https://***@outlet.example/feed?token=***", ["a"])
-        assert "pw" not in site.get(f"{API}/feeds").text
-        again = site.post(f"{API}/feeds", json={"url": "https://me:pw@outlet.example/feed?token=abc"})
-        assert (again.status_code, "number 1" in again.json()["detail"]) == (409, True)
-        changed = site.patch(f"{API}/feeds/1", json={"state": "paused", "tags": ["world", "es"]}).json()
-        assert (changed["state"], changed["tags"]) == ("paused", ["world", "es"])
-        with ledger.read() as tx:
-            (feed,) = feeds.every(tx)
-        assert (feed.url, feed.state) == ("https://me:pw@outlet.example/feed?token=abc", "paused")
-        resumed = site.patch(f"{API}/feeds/1", json={"state": "active"}).json()
-        assert (resumed["state"], resumed["tags"]) == ("active", ["world", "es"])
-        assert site.patch(f"{API}/feeds/1", json={}).status_code == 422
-        assert site.patch(f"{API}/feeds/9", json={"tags": []}).status_code == 404
-        assert site.delete(f"{API}/feeds/1").status_code == 204
-        assert site.delete(f"{API}/feeds/1").status_code == 404
-        assert site.get(f"{API}/feeds").json() == {"feeds": []}
-
-
-@pytest.mark.parametrize("url", ["ftp://outlet.example/x", "outlet.example", "javascript:alert(1)", "https://a b/", ""])
-def test_a_feed_needs_a_web_address(settings: Settings, ledger: Ledger, url: str) -> None:
-    with served(settings, ledger) as site:
-        answer = site.post(f"{API}/feeds", json={"url": url})
-    assert answer.status_code == 422
-    assert answer.json()["detail"].startswith("url: ")
-
-
 def test_queues_tell_counts_ages_and_jobs(settings: Settings, ledger: Ledger, newsroom: Newsroom, valkey: str) -> None:
     with ledger.write() as tx:
         newsroom.article(tx, title="waits")

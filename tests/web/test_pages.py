@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from pipeline.ledger import Ledger, articles, feeds
+from pipeline.ledger import Ledger, articles, feeds, polls
 from pipeline.ledger import storylines as ledger_storylines
 from pipeline.records import Entry
 from pipeline.settings import Settings
@@ -192,8 +192,8 @@ def test_the_strip_counts_stages_and_the_age_of_what_waits(
     with ledger.write() as tx:
         feed = feeds.add(tx, "https://outlet.example/feed", NOW)
         assert feed is not None
-        feeds.claim_due(tx, NOW, "token", 30, 1)
-        feeds.record_poll(tx, feed, "token", {"failures": 2, "error": "the host does not answer", "due": NOW})
+        polls.claim_due(tx, NOW, "token", 30, 1)
+        polls.record(tx, feed, "token", {"failures": 2, "error": "the host does not answer", "due": NOW})
         entries = [Entry(key=str(number), url=f"https://outlet.example/{number}") for number in range(1200)]
         articles.record_entries(tx, entries, NOW - timedelta(minutes=4), feed_id=feed)
     with served(settings, ledger) as site:
@@ -210,8 +210,8 @@ def test_an_empty_page_says_what_to_do(settings: Settings, ledger: Ledger) -> No
             feed = feeds.add(tx, "https://outlet.example/feed", NOW)
         assert "Reading the wire" in site.get("/").text
         with ledger.write() as tx:
-            feeds.claim_due(tx, NOW, "token", 30, 1)
-            assert feeds.record_poll(tx, feed or 0, "token", {"failures": 1, "due": NOW})
+            polls.claim_due(tx, NOW, "token", 30, 1)
+            assert polls.record(tx, feed or 0, "token", {"failures": 1, "due": NOW})
         assert "No feed answers" in site.get("/").text
 
 

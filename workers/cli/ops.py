@@ -13,6 +13,7 @@ from pipeline.ledger import events as ledger_events
 from pipeline.ledger import storylines as ledger_storylines
 from pipeline.records import ArticleState, Event
 from pipeline.settings import load
+from pipeline.urls import mask
 from workers.cli.common import AsJson, console, ledger, print_json, print_table
 from workers.process import now
 
@@ -42,7 +43,7 @@ def status(as_json: AsJson = False) -> None:
             "dead": articles.reasons(tx, ArticleState.DEAD),
             "storylines": ledger_storylines.count(tx),
             "events_waiting": ledger_events.waiting(tx),
-            "feeds_in_trouble": [{"id": one.id, "error": one.error} for one in feeds.every(tx) if one.error],
+            "feeds_in_trouble": [{"id": one.id, "error": mask(one.error)} for one in feeds.every(tx) if one.error],
         }
     found["queues"] = _depths(settings.valkey_url)
     if as_json:
@@ -63,7 +64,9 @@ def status(as_json: AsJson = False) -> None:
 @dead.command(name="list", help="What was given up: where, why, how often, since when.")
 def list_(limit: Annotated[int, typer.Option(min=1)] = 100, as_json: AsJson = False) -> None:
     with ledger() as (_, opened), opened.read() as tx:
-        rows = articles.dead(tx, limit)
+        rows = [
+            {**row, **{name: mask(row[name] or "") for name in ("url", "error")}} for row in articles.dead(tx, limit)
+        ]
     if as_json:
         print_json(rows)
         return

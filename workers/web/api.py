@@ -7,13 +7,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from redis.exceptions import RedisError as ClientError
-from sqlalchemy import Connection
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
 from pipeline import queues
 from pipeline.errors import LedgerError, RedisError
-from pipeline.ledger import articles, commands, events, feeds, storylines
-from pipeline.records import FeedState
+from pipeline.ledger import articles, commands, events, storylines
 from pipeline.urls import mask
 from workers.web import models, queries
 from workers.web.context import MAX_ID, Context, Here
@@ -122,60 +120,6 @@ def _article(here: Context, article_id: int) -> models.Article | None:
     with here.ledger.read() as tx:
         row = articles.one(tx, article_id)
         return models.Article.of(row, queries.membership(tx, article_id)) if row else None
-
-
-@router.get("/feeds", tags=["feeds"])
-def list_feeds(here: Here) -> models.Feeds:
-    """All feeds and how they are."""
-    with here.ledger.read() as tx:
-        return models.Feeds(feeds=[models.FeedView.of(feed) for feed in feeds.every(tx)])
-
-
-@router.post(
-    "/feeds",
-    tags=["feeds"],
-    status_code=201,
-    responses={409: {"model": models.Problem, "description": "The feed is there already"}},
-)
-def add_feed(here: Here, feed: models.NewFeed) -> models.FeedView:
-    """Watch a feed from now on; it is due at once."""
-    with here.ledger.write() as tx:
-        made = feeds.add(tx, feed.url, here.clock(), title=feed.title, tags=_distinct(feed.tags))
-        if made is None:
-            known = feeds.find(tx, feed.url)
-            raise HTTPException(409, f"This feed is there already, as number {known.id if known else '?'}.")
-        return _feed(tx, made)
-
-
-@router.patch("/feeds/{feed_id}", tags=["feeds"], responses={**NOT_FOUND})
-def change_feed(here: Here, feed_id: Id, change: models.FeedChange) -> models.FeedView:
-    """Pause or resume a feed, or set its tags."""
-    with here.ledger.write() as tx:
-        _feed(tx, feed_id)
-        if change.state is not None:
-            feeds.set_state(tx, feed_id, FeedState(change.state), here.clock())
-        if change.tags is not None:
-            feeds.set_tags(tx, feed_id, _distinct(change.tags))
-        return _feed(tx, feed_id)
-
-
-@router.delete("/feeds/{feed_id}", tags=["feeds"], status_code=204, responses={**NOT_FOUND})
-def remove_feed(here: Here, feed_id: Id) -> None:
-    """Forget a feed; its articles stay."""
-    with here.ledger.write() as tx:
-        _feed(tx, feed_id)
-        feeds.remove(tx, feed_id)
-
-
-def _feed(tx: Connection, feed_id: int) -> models.FeedView:
-    found = feeds.find(tx, str(feed_id))
-    if found is None:
-        raise HTTPException(404, f"There is no feed {feed_id}.")
-    return models.FeedView.of(found)
-
-
-def _distinct(tags: list[str]) -> list[str]:
-    return list(dict.fromkeys(tags))
 
 
 @router.get("/queues", tags=["operations"])

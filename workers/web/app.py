@@ -28,9 +28,9 @@ from pipeline.settings import Settings
 from pipeline.urls import mask
 from workers import logs
 from workers.process import now as utc_now
-from workers.web import api, pages
-from workers.web.context import Context
-from workers.web.guard import Guard
+from workers.web import api, feeds, pages, websub
+from workers.web.context import MANY, ONE, Context
+from workers.web.guard import HUB_PATH, Guard
 
 log = logs.get("web")
 REDIS_SECONDS = 2.0  # a page or probe does not wait longer for Redis
@@ -69,10 +69,19 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     app.state.context = Context(settings=settings, ledger=ledger, redis=redis, clock=clock)
-    app.add_middleware(Guard, token=settings.api_token, local_only=local_only and not settings.api_token)
+    app.add_middleware(
+        Guard,
+        token=settings.api_token,
+        local_only=local_only and not settings.api_token,
+        hub_bytes=settings.feed_max_bytes if settings.public_url else 0,
+    )
     app.include_router(api.router)
+    app.include_router(feeds.router)
+    app.include_router(feeds.lists)
     app.include_router(api.probes)
     app.include_router(pages.router)
+    if settings.public_url:
+        app.include_router(websub.router())
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
     app.add_exception_handler(StarletteHTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -117,7 +126,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     """The first thing that is wrong, by name; what was given is not repeated."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path", ONE, MANY))
     said = str(first["msg"]).removeprefix("Value error, ")
     return _problem(request, 422, f"{where or 'the request'}: {said}.")
 
@@ -132,7 +141,7 @@ async def _ledger_away(request: Request, error: Exception) -> Response:
 
 
 async def _bug(request: Request, error: Exception) -> Response:
-    log.error("a request failed", path=request.url.path, error=repr(error))
+    log.error("a request failed", path=HUB_PATH.sub("/websub/…", request.url.path), error=repr(error))
     return _problem(request, 500, "Something went wrong here; the log of the web service says what.")
 
 

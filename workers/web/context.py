@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from pipeline.ledger import Ledger
 from pipeline.settings import Settings
 
+ONE, MANY = "one", "many"  # the two forms of a body that may be a list; no part of a field's name
 MAX_ID = 2**63 - 1  # what a BIGINT holds; a larger number in a URL would be an error of the database, not a 404
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -12,8 +13,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline.feeds import opml
+
 OPEN_PATH = "/healthz"  # says no more than "alive", and probes come without credentials and under any host name
+# Hubs come from outside, without credentials: the address is the secret, and what they send is signed (WebSub).
+HUB_PATH = re.compile(r"/websub/[A-Za-z0-9_-]{43}")
 BODY_BYTES = 1_000_000  # the longest request that makes sense, a declared storyline, has some 20,000 characters
+LARGE_BODIES = {"/api/v1/feeds.opml": opml.MAX_BYTES}  # a list of feeds has a line of some 200 for each
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 SECURITY_HEADERS: Mapping[str, str] = {
@@ -33,11 +39,13 @@ class Guard:
     """ASGI middleware in front of everything.
 
     `token` empty: no credentials are asked for. `local_only`: only names of this machine are accepted as Host, since a
-    page elsewhere could point a name of its own at 127.0.0.1 and read what answers there (DNS rebinding).
+    page elsewhere could point a name of its own at 127.0.0.1 and read what answers there (DNS rebinding). `hub_bytes`
+    is the longest body that hubs may send to their addresses; 0: nobody comes from outside.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, local_only: bool) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, local_only: bool, hub_bytes: int = 0) -> None:
         self._app = app
+        self._hub_bytes = hub_bytes
         self._token = token.encode()
         self._local_only = local_only
 
@@ -61,6 +69,8 @@ class Guard:
         await (refused or self._app)(scope, receive, guarded)
 
     def _refusal(self, method: str, path: str, headers: Headers) -> Response | None:
+        if self._hub_bytes and HUB_PATH.fullmatch(path):
+            return _too_long(False, headers, self._hub_bytes)
         api = path.startswith("/api/")
         host = headers.get("host", "")
         if self._local_only and not is_local(host):
@@ -79,9 +89,7 @@ class Guard:
             return _answer(api, 401, how + ".", {"WWW-Authenticate": scheme})
         if method not in SAFE_METHODS and is_cross_site(headers):
             return _answer(api, 403, "Changes are not taken from pages of other sites.")
-        if int(headers.get("content-length", "0")) > BODY_BYTES:  # h11 has checked that it is a number
-            return _answer(api, 413, f"The body is longer than {BODY_BYTES:,} bytes.")
-        return None
+        return _too_long(api, headers, LARGE_BODIES.get(path, BODY_BYTES))
 
     def _admitted(self, method: str, authorization: str) -> bool:
         """Bearer for everything; Basic, which browsers send by themselves once they know it, only for reading."""
@@ -125,6 +133,12 @@ def is_cross_site(headers: Headers) -> bool:
         return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
     except ValueError:
         return True
+
+
+def _too_long(api: bool, headers: Headers, most: int) -> Response | None:
+    if int(headers.get("content-length", "0")) > most:  # h11 has checked that it is a number
+        return _answer(api, 413, f"The body is longer than {most:,} bytes.")
+    return None
 
 
 def _answer(api: bool, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:

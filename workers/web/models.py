@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from pipeline import urls
-from pipeline.errors import InputError
-from pipeline.records import Event, Feed
+from pipeline.records import Event
 from workers.web.why import Why, read
 
 LINE_ENDS = str.maketrans("\t\n\r", "   ")
@@ -27,18 +26,7 @@ def _plain(text: str) -> str:
     return text
 
 
-def _http_url(url: str) -> str:
-    if any(ord(char) < 33 for char in url):
-        raise ValueError("must not hold blanks or control characters")
-    try:
-        urls.canonical(url)
-    except InputError as error:
-        raise ValueError(str(error)) from error
-    return url
-
-
 Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_one_line)]
-Tag = Annotated[Line, StringConstraints(min_length=1, max_length=64)]
 Lang = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)]
 
 
@@ -174,60 +162,6 @@ class Command(BaseModel):
     state: Literal["pending", "applied", "refused"]
     result: Any = Field(default=None, description="What came of it, once applied.")
     error: str | None = Field(default=None, description="Why it was refused.")
-
-
-class FeedView(BaseModel):
-    """A feed. Credentials in its URL are shown as `***`."""
-
-    id: int
-    url: str
-    title: str
-    tags: list[str]
-    state: Literal["active", "paused", "gone"]
-    interval: float = Field(description="Seconds between polls at present.")
-    failures: int = Field(description="Polls in a row that failed.")
-    error: str = Field(description="Why the last poll failed; empty when it did not.")
-    due: datetime | None
-    due_reason: str
-    first_polled: datetime | None
-    last_polled: datetime | None
-    last_success: datetime | None
-    last_new: datetime | None
-    created: datetime | None
-
-    @classmethod
-    def of(cls, feed: Feed) -> Self:
-        shown = {name: getattr(feed, name) for name in cls.model_fields if name not in {"url", "tags", "error"}}
-        return cls(**shown, url=urls.mask(feed.url), tags=list(feed.tags), error=urls.mask(feed.error))
-
-
-class Feeds(BaseModel):
-    feeds: list[FeedView]
-
-
-class NewFeed(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    url: Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_http_url)]
-    title: Line = Field(default="", max_length=300)
-    tags: list[Tag] = Field(default=[], max_length=50)
-
-
-class FeedChange(BaseModel):
-    """What to change; what is left out stays."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    state: Literal["active", "paused"] | None = Field(
-        default=None, description="`paused` stops polling, `active` resumes it."
-    )
-    tags: list[Tag] | None = Field(default=None, max_length=50)
-
-    @model_validator(mode="after")
-    def _something(self) -> Self:
-        if self.state is None and self.tags is None:
-            raise ValueError("name at least one of state and tags")
-        return self
 
 
 class Stage(BaseModel):

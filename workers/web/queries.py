@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 from pipeline import urls
 from pipeline.errors import InputError
 from pipeline.ledger.schema import articles, feeds, memberships, sightings, storylines
+from pipeline.ledger.storylines import SHOWN
 from pipeline.records import FeedState
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ def storyline_page(
     Raises InputError on a cursor that is none of this order.
     """
     column = storylines.c.updated if sort == "updated" else storylines.c.originals
-    chosen = select(storylines).where(storylines.c.merged_into.is_(None))
+    chosen = select(storylines).where(storylines.c.merged_into.is_(None), SHOWN)
     if lang:
         chosen = chosen.where(storylines.c.lang == lang)
     if state:
