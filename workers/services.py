@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from typing import TYPE_CHECKING
 
 from pipeline import queues
-from pipeline.ledger import open_ledger
+from pipeline.ledger import Ledger, open_ledger
 from pipeline.settings import Settings
 from workers import logs, process
+
+if TYPE_CHECKING:
+    from workers.poller import Poller
 
 
 def poller(settings: Settings) -> None:
@@ -18,10 +23,28 @@ def poller(settings: Settings) -> None:
     try:
         stop = process.Stop.on_signals()
         ledger = open_ledger(settings.ledger_url)
-        asyncio.run(Poller(settings, ledger, queues.connect(settings.valkey_url), sandbox).run(stop))
+        made = Poller(settings, ledger, queues.connect(settings.valkey_url), sandbox)
+        gc.freeze()  # what was imported stays: looking through it again and again took a tenth of a poller's time
+        asyncio.run(polling(settings, ledger, made, stop))
         ledger.close()
     finally:
         sandbox.close()
+
+
+async def polling(settings: Settings, ledger: Ledger, poller: Poller, stop: process.Stop) -> None:
+    """Poll until `stop`, and keep subscriptions at hubs beside it where hubs can reach the web service.
+
+    Raises SandboxError as the poller does.
+    """
+    from workers.subscriber import Subscriber
+
+    beside = [asyncio.create_task(Subscriber(settings, ledger).run(stop))] if settings.public_url else []
+    try:
+        await poller.run(stop)
+    finally:
+        for task in beside:  # a hub that is slow to answer is asked again another time
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
 
 
 def fetch(settings: Settings) -> None:

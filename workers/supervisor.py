@@ -22,11 +22,12 @@ import redis
 from pipeline import queues
 from pipeline.errors import LedgerError, ModelError, RedisError, SluglineError
 from pipeline.feeds import opml
-from pipeline.ledger import Ledger, feeds, open_ledger
+from pipeline.ledger import Ledger, feed_list, feeds, open_ledger
+from pipeline.ledger.feed_list import NewFeed
 from pipeline.settings import PREFIX, Settings, load
 from workers import idle, logs, process, valkey
 from workers.children import PYTHON, Child, Children
-from workers.cli.feeds import read_opml
+from workers.cli.feedlists import read_opml
 from workers.declare import declare_seeds
 from workers.demo.wire import DEMO_TAG, Wire
 from workers.live import View
@@ -200,7 +201,8 @@ class _Run:
         services: list[tuple[str, list[str]]] = [
             *((f"embed {n}", [*command, "worker", "embed"]) for n in range(1, settings.embed_workers + 1)),
             *((f"fetch {n}", [*command, "worker", "fetch"]) for n in range(1, settings.workers + 1)),
-            *((name, [*command, name]) for name in ("clusterer", "relay", "janitor", "poller")),
+            *((name, [*command, name]) for name in ("clusterer", "relay", "janitor")),
+            *((f"poller {n}" if n > 1 else "poller", [*command, "poller"]) for n in range(1, settings.pollers + 1)),
             ("web", web),
         ]
         for name, line in services:
@@ -256,8 +258,7 @@ def _add_feeds(ledger: Ledger, outlines: list[opml.Outline], *, asked: bool) -> 
     """Record the feeds; with `asked` all feeds are polled now, whatever their schedule says."""
     moment = datetime.now(UTC)
     with ledger.write() as tx:
-        for outline in outlines:
-            feeds.add(tx, outline.url, moment, title=outline.title, tags=outline.tags)
+        feed_list.add_many(tx, [NewFeed(one.url, one.title, one.tags) for one in outlines], moment)
         if asked:
             feeds.make_due(tx, moment)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import redis
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from pipeline.ledger import Ledger, feeds
 from pipeline.ledger.schema import feeds as feed_table
@@ -37,10 +37,10 @@ def due_now(ledger: Ledger) -> None:
 
 
 def polled(ledger: Ledger) -> bool:
-    """Whether no active feed is due."""
+    """Whether no active feed is due or being polled."""
     with ledger.read() as tx:
-        due = (feed_table.c.state == "active", feed_table.c.due <= now())
-        return not tx.execute(select(func.count()).where(*due)).scalar_one()
+        busy = or_(feed_table.c.due <= now(), feed_table.c.lease_until.is_not(None))
+        return not tx.execute(select(func.count()).where(feed_table.c.state == "active", busy)).scalar_one()
 
 
 async def until(condition: Callable[[], bool], *pollers: Poller, stop: Stop | None = None) -> None:

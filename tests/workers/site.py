@@ -37,8 +37,13 @@ class Site:
     asked: list[Asked] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
 
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+    def url(self, path: str, host: str = "127.0.0.1") -> str:
+        """`host` may be any name below `localhost`: each is a host of its own and is asked on its own."""
+        return f"http://{host}:{self.port}{path}"
+
+    def own_host(self, path: str) -> str:
+        """The URL of a page under a host name that no other page has."""
+        return self.url(path, f"{path.strip('/').replace('.', '-')}.localhost")
 
     def requests(self, path: str) -> list[Asked]:
         return [one for one in self.asked if one.path == path]

@@ -1,0 +1,178 @@
+"""Writing what polls gave. What ends within a moment goes into one transaction: beginning and committing one costs more
+than what a poll without news writes, and all writers of an SQLite file stand in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from pipeline.errors import LedgerError
+from pipeline.feeds import identity
+from pipeline.feeds.identity import rekeyed
+from pipeline.feeds.schedule import SPREAD, Bounds, next_poll, rhythm
+from pipeline.ledger import Ledger, articles, hosts, polls
+from pipeline.records import Feed
+from pipeline.settings import Settings
+from workers import logs
+from workers.poller.outcome import Polled, columns, unforeseen
+from workers.poller.pushes import after_poll
+from workers.process import now
+
+T = TypeVar("T")
+log = logs.get("poller")
+GATHER_SECONDS = 0.02  # how long a poll that has ended waits for others that end
+BATCH = 100  # polls in one transaction, if they have no more entries than these together: while it lasts others wait
+ENTRIES = 500
+LATER = timedelta(seconds=30)  # when a feed comes up again that did not get its turn
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A poll that is to be recorded, under the token of its lease."""
+
+    feed: Feed
+    token: str
+    polled: Polled
+
+
+def batch_size(jobs: Sequence[Job]) -> int:
+    """How many of these polls go into one transaction, from the first on: one at least."""
+    entries = 0
+    for number, job in enumerate(jobs[:BATCH]):
+        entries += len(job.polled.document.entries) if job.polled.document is not None else 0
+        if number and entries > ENTRIES:
+            return number
+    return min(len(jobs), BATCH)
+
+
+class Recorder:
+    """Records polls in batches, in one thread. `found` is called after a batch that brought articles."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, found: Callable[[], None]) -> None:
+        self._ledger = ledger
+        self._found = found
+        self._blocked = settings.block_list
+        self._bounds = Bounds(min_seconds=settings.poll_min_seconds, max_seconds=settings.poll_max_seconds)
+        self._random = random.Random()  # noqa: S311 - jitter, not a secret
+        self._waiting: list[tuple[Job, asyncio.Future[None]]] = []
+        self._flushing: asyncio.Task[None] | None = None
+        # One thread for all that is written here: a second one would find the file locked, and SQLite then sleeps for
+        # up to a tenth of a second before it looks again.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="recorder")
+
+    async def record(self, feed: Feed, token: str, polled: Polled) -> None:
+        """Entries, validators and schedule of one poll, in one transaction. Raises LedgerError when that is away."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((Job(feed, token, polled), done))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        await done
+
+    async def writing(self, function: Callable[..., T], *args: Any) -> T:
+        """Run something that writes to the ledger in this poller's one writing thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            if len(self._waiting) < BATCH:
+                await asyncio.sleep(GATHER_SECONDS)
+            size = batch_size([job for job, _ in self._waiting])
+            batch, self._waiting = self._waiting[:size], self._waiting[size:]
+            failed: Exception | None = None
+            try:
+                await self.writing(self.write, [job for job, _ in batch])
+            except Exception as error:  # noqa: BLE001 - given to those who wait
+                failed = error
+            for _, done in batch:
+                if done.cancelled():
+                    continue
+                if failed is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(failed)
+        self._flushing = None
+
+    def write(self, jobs: list[Job]) -> None:
+        """Record these polls. When the ledger refuses what one of them brought, the others do not suffer from it, and
+        the refusal is recorded in its stead: it is seen to be in trouble and is not asked again at once."""
+        try:
+            with self._ledger.write() as tx:
+                new = self._write(tx, jobs)
+        except LedgerError:
+            raise
+        except Exception as error:
+            if len(jobs) > 1:
+                for job in jobs:
+                    self.write([job])
+                return
+            (job,) = jobs
+            if job.polled.document is None:
+                raise
+            log.error("entries refused by the ledger", feed=job.feed.id, error=repr(error)[:500])
+            refused = Polled(asked=job.polled.asked, outcome=unforeseen(error))
+            self.write([replace(job, polled=refused)])
+            return
+        if new:
+            self._found()
+
+    def _write(self, tx: Connection, jobs: list[Job]) -> int:
+        moment, new = now(), 0
+        rows: list[tuple[int, str, dict[str, Any]]] = []
+        paused: dict[str, datetime] = {}
+        for job in jobs:
+            values, made = self._one(tx, job, moment)
+            rows.append((job.feed.id, job.token, values))
+            new += made
+            pause = job.polled.outcome.retry_after
+            if pause and job.polled.throttled:
+                # More than was asked for, by chance: or everyone who was sent away comes back in the same moment.
+                until = moment + timedelta(seconds=pause * (1 + SPREAD * self._random.random()))
+                paused[job.polled.throttled] = max(until, paused.get(job.polled.throttled, until))
+        hosts.ensure(tx, paused, moment)
+        for key in sorted(paused):
+            hosts.hold_off(tx, key, paused[key])
+        polls.record_all(tx, rows)
+        return new
+
+    def _one(self, tx: Connection, job: Job, moment: datetime) -> tuple[dict[str, Any], int]:
+        """What is to be written of the feed, and how many articles are new."""
+        feed, polled = job.feed, job.polled
+        outcome, new = polled.outcome, 0
+        learned: dict[str, Any] = {}
+        if polled.document is not None:
+            entries, left_out = self._blocked.part(polled.document.entries)
+            entries = rekeyed(entries, feed.identity, not_links=(feed.url, polled.document.home))
+            recorded = articles.record_entries(tx, entries, moment, feed_id=feed.id, backfill=feed.first_polled is None)
+            new = recorded.articles
+            outcome = replace(outcome, new=recorded.articles + recorded.sightings, rhythm=rhythm(entries, moment))
+            counts = {"known": recorded.known, "renamed": recorded.renamed, "moved": recorded.moved}
+            learned["identity"] = dict(identity.after_poll(feed.identity, moment, **counts))
+            if left_out:
+                document = replace(polled.document, problems=(*polled.document.problems, left_out))
+                polled = replace(polled, document=document)
+        due = next_poll(feed, outcome, now=moment, bounds=self._bounds, jitter=self._random.random())
+        if not outcome.error_reason:
+            draw, longest = self._random.random(), self._bounds.max_seconds
+            due = after_poll(tx, feed, outcome.new, due, moment=moment, longest=longest, jitter=draw)
+        values = columns(feed, polled, outcome, moment) | learned
+        if new or outcome.error:
+            log.info("polled", feed=feed.id, new=new, error=outcome.error, next=due.reason)
+        return values | {"due": due.at, "interval": due.interval, "due_reason": due.reason}, new
+
+    def put_off(self, feed: Feed, token: str, why: str, until: datetime | None) -> None:
+        """The feed did not get its turn: it comes up again soon, without blame."""
+        moment = until or now()
+        due = moment + LATER * self._random.uniform(0.5, 1.0)
+        with self._ledger.write() as tx:
+            polls.record(tx, feed.id, token, {"due": due, "due_reason": f"put off: {why}"})
+
+    def close(self) -> None:
+        """Finish what is being written."""
+        self._thread.shutdown(wait=True)
