@@ -29,6 +29,8 @@ from pipeline.errors import InputError, SettingsError
 
 PREFIX = "SLUGLINE_"
 LEDGER_FILE = "slugline.db"
+NO_CONTACT = "operator contact not set"
+"""Part of the User-Agent as it is shipped."""
 
 
 def _default_data_dir() -> Path:
@@ -50,10 +52,13 @@ class Settings(BaseSettings):
     """Where SQLite, Valkey and sockets live."""
     model: str = ""
     """Any sentence-transformers model or path; empty: all-MiniLM-L6-v2 from its package, no download."""
+    embed_runtime: Literal["auto", "onnx", "torch", "torch-bf16"] = "auto"
+    """What runs the model; auto: a GPU where there is one, torch in bfloat16 where the CPU is fast at it (AMX, or AMD
+    with avx512_bf16), ONNX Runtime on others. Their vectors agree and share one version."""
     workers: int = Field(default=1, ge=1, le=64)
     """Fetch workers that `slugline up` starts."""
     embed_workers: int = Field(default=1, ge=1, le=16)
-    """Embed workers that `slugline up` starts; each holds the model once (about 600 MB)."""
+    """Embed workers that `slugline up` starts; each holds the model once (130 MB with ONNX Runtime, 600 MB with torch)."""
     api_token: str = ""
     """Bearer token that the web service asks for; needed when it is bound beyond loopback."""
     public_url: str = ""
@@ -67,7 +72,7 @@ class Settings(BaseSettings):
     """A file with more of them, one a line; `#` begins a remark."""
     log_format: Literal["console", "json"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    user_agent: str = "Slugline/0.1 (news ingestion; operator contact not set)"
+    user_agent: str = f"Slugline/0.1 (news ingestion; {NO_CONTACT})"
     """Says who asks; operators should put their own contact here."""
 
     poll_min_seconds: float = Field(default=300.0, gt=0)

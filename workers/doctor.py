@@ -12,7 +12,7 @@ import redis
 from pipeline import embedding, queues
 from pipeline.errors import SluglineError
 from pipeline.ledger import open_ledger
-from pipeline.settings import LEDGER_FILE, Settings
+from pipeline.settings import LEDGER_FILE, NO_CONTACT, Settings
 from workers import valkey
 from workers.seeds import seeds_dir
 
@@ -28,6 +28,7 @@ def examine(settings: Settings) -> Iterator[tuple[str, str, bool]]:
         ("redis", _redis),
         ("model", _model),
         ("seeds", lambda _: str(seeds_dir())),
+        ("user agent", _user_agent),
     ]
     for name, check in checks:
         try:
@@ -71,4 +72,11 @@ def _redis(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    return f"vectors are kept as {embedding.Embedder(settings.model).version}"
+    loaded = embedding.Embedder(settings.model, runtime=settings.embed_runtime)
+    return f"vectors are kept as {loaded.version}; run by {loaded.runtime}"
+
+
+def _user_agent(settings: Settings) -> str:
+    if NO_CONTACT in settings.user_agent:
+        return "publishers cannot tell who asks; put your contact into SLUGLINE_USER_AGENT"
+    return settings.user_agent

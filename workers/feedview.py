@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.feeds.schedule import spell
-from pipeline.records import Feed, FeedState
+from pipeline.feeds.websub import describe
+from pipeline.records import Feed, FeedState, Subscription
 from pipeline.urls import mask
 
 HUB_FIELDS = ("state", "requested", "verified", "expires", "pushed", "pushes", "failures", "error")
@@ -78,13 +79,11 @@ def why(feed: Feed, now: datetime) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def websub(feed: Feed, hub: Mapping[str, Any] | None) -> str:
-    """What a feed's hub does, in words; empty when it has none."""
-    known = _websub(feed, hub)
-    if known is None:
-        return ""
-    error = f" ({known['error']})" if known["error"] else ""
-    return f"{known['hub']}: {known['state']}{error}"
+def websub(feed: Feed, held: Subscription | None, now: datetime) -> str:
+    """What a feed's hub does, in words; empty when it has none. `held` is the feed's subscription."""
+    if held is not None:
+        return mask(describe(held, now))
+    return f"{mask(feed.hub_url)} could push it; SLUGLINE_PUBLIC_URL is not set" if feed.hub_url else ""
 
 
 def _websub(feed: Feed, hub: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -34,9 +34,11 @@ def read_feed_text(hint: EntryHint, url: str) -> tuple[Extraction, bytes | None]
     return replace(made, sources=sources), copies.signature(made.text)
 
 
-def read_feed(body: bytes, url: str, content_type: str | None, moment: datetime) -> FeedDocument:
-    """A feed's entries. Raises FeedError when the body is no feed."""
-    return parse(body, url=url, content_type=content_type, now=moment)
+def read_feed(
+    body: bytes, url: str, content_type: str | None, moment: datetime, headers: dict[str, str] | None = None
+) -> FeedDocument:
+    """A feed's entries. Raises FeedError when the body is no feed; the headers help to say what it is instead."""
+    return parse(body, url=url, content_type=content_type, now=moment, headers=headers)
 
 
 def sandbox(settings: Settings) -> Sandbox:

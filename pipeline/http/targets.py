@@ -50,7 +50,8 @@ def prepare(url: str) -> tuple[URL, dict[str, str]]:
 
 
 def redirected(current: str, location: str) -> str:
-    """Give the URL that a redirect from `current` leads to; credentials go along within one origin.
+    """Give the URL that a redirect from `current` leads to; credentials go along within one origin, and those that a
+    Location names for another one are dropped: they may be ours, handed on.
 
     Raises FetchError (reason `bad-url`) when that is no http or https URL.
     """
@@ -61,8 +62,10 @@ def redirected(current: str, location: str) -> str:
             reason="bad-url",
         )
     with suppress(InputError):
+        if not same_site(current, target):
+            return urls.without_credentials(target)
         login = urls.credentials(current)
-        if login is not None and urls.credentials(target) is None and same_site(current, target):
+        if login is not None and urls.credentials(target) is None:
             scheme, rest = target.split("://", 1)
             user_info = current.split("://", 1)[1].split("@", 1)[0]
             target = f"{scheme}://{user_info}@{rest}"

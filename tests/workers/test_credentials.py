@@ -90,6 +90,7 @@ def test_no_log_answer_list_or_export_shows_the_password_of_a_feed(
         logging.getLogger().removeHandler(library)
         structlog.contextvars.clear_contextvars()
     assert site.requests("/ok")[0].headers["authorization"] == f"Basic {BASIC}"
+    assert all("authorization" not in one.headers for one in site.requests("/elsewhere"))
     known = {feed.url.rpartition("/")[2]: feed for feed in _feeds(sqlite_ledger)}
     with sqlite_ledger.read() as tx:
         carried = tx.execute(select(articles.c.id).where(articles.c.url.contains(SECRET))).scalars().all()

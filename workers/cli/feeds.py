@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from pipeline import urls
-from pipeline.errors import InputError, UsageError
+from pipeline.errors import FetchError, InputError, UsageError
 from pipeline.feeds.addresses import feed_url
 from pipeline.feeds.schedule import spell
-from pipeline.ledger import feed_list
+from pipeline.ledger import feed_list, subscriptions
 from pipeline.ledger import feeds as ledger_feeds
 from pipeline.ledger.feed_list import Choice, NewFeed
-from pipeline.records import Feed, FeedState
+from pipeline.records import Feed, FeedState, Subscription
+from pipeline.settings import Settings
 from workers import feedview
 from workers.cli import feedlists
 from workers.cli.common import AsJson, ledger, print_json, print_table
@@ -39,8 +40,11 @@ def add(
         wanted = [feed_url(address) for address in addresses]
     except InputError as error:
         raise UsageError(f"{error}; nothing was added") from error
-    with ledger() as (_, opened), opened.write() as tx:
-        added = feed_list.add_many(tx, [NewFeed(url, tags=tuple(tag or ())) for url in wanted], now())
+    with ledger() as (settings, opened):
+        for url in wanted:
+            _refuse_blocked(settings, url)
+        with opened.write() as tx:
+            added = feed_list.add_many(tx, [NewFeed(url, tags=tuple(tag or ())) for url in wanted], now())
     for url in wanted:
         typer.echo(f"{'added' if url in added.new else 'there already'}: {urls.mask(url)}")
     if any(_is_site(url) for url in added.new):
@@ -73,12 +77,12 @@ def list_(
 def show(reference: Reference, as_json: AsJson = False) -> None:
     with ledger() as (_, opened), opened.read() as tx:
         feed = _find(ledger_feeds.find(tx, reference), reference)
-        hub = feed_list.hubs(tx, [feed.id]).get(feed.id)
+        hub, held = feed_list.hubs(tx, [feed.id]).get(feed.id), subscriptions.of_feed(tx, feed.id)
     moment = now()
     if as_json:
         print_json(feedview.view(feed, hub, moment))
         return
-    print_table(("", ""), [row for row in _lines(feed, hub, moment) if row[1] not in ("", None)])
+    print_table(("", ""), [row for row in _lines(feed, held, moment) if row[1] not in ("", None)])
 
 
 @feeds.command(help="Forget a feed; its articles stay.")
@@ -109,6 +113,13 @@ def poll(reference: Reference) -> None:
     typer.echo(f"due now: {urls.mask(feed.url)}")
 
 
+def _refuse_blocked(settings: Settings, url: str) -> None:
+    try:
+        settings.block_list.refuse(url)
+    except FetchError as error:
+        raise UsageError(f"{error}; nothing was added") from error
+
+
 def _row(feed: Feed, moment: datetime) -> tuple[Any, ...]:
     standing = feedview.standing(feed)
     return (
@@ -122,8 +133,8 @@ def _row(feed: Feed, moment: datetime) -> tuple[Any, ...]:
     )
 
 
-def _lines(feed: Feed, hub: Any, moment: datetime) -> list[tuple[str, Any]]:
-    shown = feedview.view(feed, hub, moment)
+def _lines(feed: Feed, held: Subscription | None, moment: datetime) -> list[tuple[str, Any]]:
+    shown = feedview.view(feed, None, moment)
     moved = f"{shown['moved_to']} (seen {feed.moved_seen} times)" if feed.moved_to else ""
     return [
         ("feed", f"{feed.id}: {feed.title}"),
@@ -142,7 +153,7 @@ def _lines(feed: Feed, hub: Any, moment: datetime) -> list[tuple[str, Any]]:
         ("rate", feedview.rate(feed)),
         ("silence", shown["silence"]),
         ("moves to", moved),
-        ("WebSub", feedview.websub(feed, hub)),
+        ("WebSub", feedview.websub(feed, held, moment)),
         *(("in its last body", problem) for problem in shown["problems"]),
         *((f"pace: {name}", value) for name, value in shown["pace"].items()),
         *((f"it asks: {name}", value) for name, value in shown["hints"].items()),

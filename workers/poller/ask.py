@@ -98,7 +98,7 @@ class Asker:
         if served.body_hash == feed.body_hash and feed.format != sitemaps.FORMAT:
             return Polled(asked=now(), outcome=PollOutcome(not_modified=True), served=served)
         content_type = response.headers.get("content-type")
-        document = await self._reader.read(response.body, response.final_url, content_type)
+        document = await self._reader.read(response.body, response.final_url, content_type, response.headers)
         link = response.headers.get("link", "")
         hub, topic = offered(link, url=response.final_url, hub=document.hub, topic=document.topic) or ("", "")
         document = replace(document, hub=hub, topic=topic)

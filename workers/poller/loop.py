@@ -18,7 +18,7 @@ from pipeline.http import Client
 from pipeline.ledger import Ledger, hosts, polls
 from pipeline.ledger.polls import Turn
 from pipeline.sandbox import Sandbox
-from pipeline.settings import Settings
+from pipeline.settings import NO_CONTACT, Settings
 from workers import logs
 from workers.poller.ask import Asker
 from workers.poller.outcome import LaterError
@@ -33,7 +33,6 @@ LOOK_SECONDS = 0.02  # between looks while there is work: what became free meanw
 TROUBLE_SECONDS = 5.0  # between tries while the ledger is away
 STOP_SECONDS = 5.0  # polls in flight get this long to end when the process is to stop; the service has 15
 LEASE_SECONDS = 60.0  # a poller that has not renewed its leases for this long is taken for dead
-NO_CONTACT = "operator contact not set"  # in the User-Agent as it is shipped
 
 
 class Poller:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.errors import SandboxError
@@ -23,13 +24,16 @@ class Reader:
             self._parsers.put_nowait(sandbox.connect())
         self._threads = ThreadPoolExecutor(PARSERS, thread_name_prefix="reader")
 
-    async def read(self, body: bytes, url: str, content_type: str | None) -> FeedDocument:
+    async def read(
+        self, body: bytes, url: str, content_type: str | None, headers: Mapping[str, str] | None = None
+    ) -> FeedDocument:
         """Give what the body says. Raises FeedError when it is no feed, SandboxError when it killed its parser, and
         LaterError when there is nothing to read it with."""
         parser = await self._parsers.get()
         try:
             call = asyncio.get_running_loop().run_in_executor
-            found: FeedDocument = await call(self._threads, parser.call, "feed", body, url, content_type, now())
+            given = (body, url, content_type, now(), dict(headers or {}))
+            found: FeedDocument = await call(self._threads, parser.call, "feed", *given)
         except SandboxError as error:
             if error.reason == "gone":
                 raise LaterError("there was nothing to read it with") from error
