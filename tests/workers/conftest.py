@@ -15,6 +15,7 @@ from pipeline.sandbox import Sandbox
 from pipeline.settings import Settings
 from tests.workers.site import Site, serving
 from workers import parsers
+from workers.poller import ask, loop
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +30,13 @@ def _plain_logs() -> Iterator[None]:
     )
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def brisk_poller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pollers look often, and ask always with validators: the share of polls without them is drawn at random."""
+    monkeypatch.setattr(loop, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(ask, "UNCONDITIONAL", 0.0)
 
 
 @pytest.fixture

@@ -14,15 +14,11 @@ from tests.ledger.making import START
 from tests.workers.polling import add, one, poll
 from tests.workers.site import Answer, Site, rss
 from tests.workers.wire import states
-from workers.poller import ask, loop, record
+from workers.poller import record
 from workers.poller.outcome import Polled
 from workers.poller.record import BATCH, ENTRIES, Job, batch_size
 
-
-@pytest.fixture(autouse=True)
-def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "IDLE_SECONDS", 0.02)
-    monkeypatch.setattr(ask, "UNCONDITIONAL", 0.0)
+pytestmark = pytest.mark.usefixtures("brisk_poller")
 
 
 @pytest.fixture

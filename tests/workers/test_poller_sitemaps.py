@@ -13,7 +13,6 @@ from pipeline.settings import Settings
 from tests.workers.polling import add, due_now, one, poll
 from tests.workers.site import Answer, Site
 from tests.workers.wire import states
-from workers.poller import ask, loop
 from workers.poller.sitemaps import FORMAT, MOST, chosen
 
 XMLNS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
@@ -21,10 +20,7 @@ NEWS = 'xmlns:news="http://www.google.com/schemas/sitemap-news/0.9"'
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "IDLE_SECONDS", 0.02)
-    monkeypatch.setattr(ask, "UNCONDITIONAL", 0.0)
+pytestmark = pytest.mark.usefixtures("brisk_poller")
 
 
 @pytest.fixture

@@ -22,17 +22,13 @@ from tests.workers.polling import add, one, poll, until
 from tests.workers.site import Answer, Asked, Site, rss
 from tests.workers.wire import states
 from workers import parsers
-from workers.poller import Poller, ask, loop
+from workers.poller import Poller, loop
 from workers.process import Stop, now
 
 FEED = "/feed.xml"
 
 
-@pytest.fixture(autouse=True)
-def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look often, and always with validators: the share of polls without them is drawn at random."""
-    monkeypatch.setattr(loop, "IDLE_SECONDS", 0.02)
-    monkeypatch.setattr(ask, "UNCONDITIONAL", 0.0)
+pytestmark = pytest.mark.usefixtures("brisk_poller")
 
 
 @pytest.fixture
@@ -86,7 +82,7 @@ def test_a_slow_host_puts_its_other_feeds_off_without_blame(
     assert put_off.due < now() + timedelta(seconds=31)
 
 
-def hang_on_demand(body: bytes, url: str, content_type: str | None, moment: object) -> FeedDocument:
+def hang_on_demand(body: bytes, url: str, content_type: str | None, moment: object, headers: object) -> FeedDocument:
     while b"hangs the parser" in body:
         pass
     return parsers.read_feed(body, url, content_type, now())

@@ -20,16 +20,13 @@ from tests.http_client.site import Asked, Handler, Site, answer, redirect, site
 from tests.workers.polling import add, due_now, one, polled, until
 from tests.workers.site import rss
 from tests.workers.wire import states
-from workers.poller import Poller, ask, loop
+from workers.poller import Poller
 from workers.process import now
 
 FEED = rss("https://a.example/1", "https://a.example/2")
 
 
-@pytest.fixture(autouse=True)
-def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "IDLE_SECONDS", 0.02)
-    monkeypatch.setattr(ask, "UNCONDITIONAL", 0.0)
+pytestmark = pytest.mark.usefixtures("brisk_poller")
 
 
 @pytest.fixture

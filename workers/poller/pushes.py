@@ -16,7 +16,8 @@ from sqlalchemy import Connection, update
 from pipeline.errors import FeedError, LedgerError, SandboxError
 from pipeline.feeds import websub
 from pipeline.feeds.identity import rekeyed
-from pipeline.feeds.schedule import SPREAD, Due, spell
+from pipeline.feeds.schedule import SPREAD, Due
+from pipeline.feeds.words import spell
 from pipeline.ledger import Ledger, articles, feeds, pushes, subscriptions
 from pipeline.ledger.schema import feeds as feed_table
 from pipeline.records import Feed, FeedDocument, Push
@@ -175,4 +176,4 @@ def after_poll(
     if least <= (due.at - moment).total_seconds():
         return due
     wait = least * (1 + SPREAD * jitter)
-    return Due(at=moment + timedelta(seconds=wait), interval=due.interval, reason=f"next in {spell(wait)}: {why}")
+    return replace(due, at=moment + timedelta(seconds=wait), reason=f"next in {spell(wait)}: {why}")

@@ -15,12 +15,14 @@ from sqlalchemy import Connection
 
 from pipeline.errors import LedgerError
 from pipeline.feeds import identity
+from pipeline.feeds.freshness import freshness
 from pipeline.feeds.identity import rekeyed
-from pipeline.feeds.schedule import SPREAD, Bounds, next_poll, rhythm
+from pipeline.feeds.schedule import SPREAD, Bounds, next_poll
 from pipeline.ledger import Ledger, articles, hosts, polls
 from pipeline.records import Feed
 from pipeline.settings import Settings
 from workers import logs
+from workers.poller.moving import moved
 from workers.poller.outcome import Polled, columns, unforeseen
 from workers.poller.pushes import after_poll
 from workers.process import now
@@ -151,20 +153,27 @@ class Recorder:
             entries = rekeyed(entries, feed.identity, not_links=(feed.url, polled.document.home))
             recorded = articles.record_entries(tx, entries, moment, feed_id=feed.id, backfill=feed.first_polled is None)
             new = recorded.articles
-            outcome = replace(outcome, new=recorded.articles + recorded.sightings, rhythm=rhythm(entries, moment))
+            shown = [entry.published or entry.updated for entry in entries]  # sitemaps give the latter only
+            found = recorded.articles + recorded.sightings
+            outcome = replace(outcome, new=found, shown=shown, hints=polled.document.hints)
             counts = {"known": recorded.known, "renamed": recorded.renamed, "moved": recorded.moved}
             learned["identity"] = dict(identity.after_poll(feed.identity, moment, **counts))
             if left_out:
                 document = replace(polled.document, problems=(*polled.document.problems, left_out))
                 polled = replace(polled, document=document)
+        if polled.answer is not None and not outcome.error_reason:
+            outcome = replace(outcome, max_age=freshness(polled.answer.headers, now=moment))
         due = next_poll(feed, outcome, now=moment, bounds=self._bounds, jitter=self._random.random())
         if not outcome.error_reason:
             draw, longest = self._random.random(), self._bounds.max_seconds
             due = after_poll(tx, feed, outcome.new, due, moment=moment, longest=longest, jitter=draw)
-        values = columns(feed, polled, outcome, moment) | learned
+        learned |= {"pace": dict(due.pace), "hints": dict(due.hints)}
+        learned |= {"silent_since": due.silent_since, "entries_per_day": due.entries_per_day}
+        learned |= {"due": due.at, "interval": due.interval, "due_reason": due.reason}
+        values = columns(feed, polled, outcome, moment) | learned | moved(tx, feed, polled, outcome, moment)
         if new or outcome.error:
             log.info("polled", feed=feed.id, new=new, error=outcome.error, next=due.reason)
-        return values | {"due": due.at, "interval": due.interval, "due_reason": due.reason}, new
+        return values, new
 
     def put_off(self, feed: Feed, token: str, why: str, until: datetime | None) -> None:
         """The feed did not get its turn: it comes up again soon, without blame."""
