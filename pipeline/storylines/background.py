@@ -2,28 +2,25 @@
 
 Both know only what was filed before, and both are kept per language: among English articles the stop words of
 Vietnamese are rare, and an English model finds any two Vietnamese texts alike. Measured against articles of other
-languages, everything in such a language would look like one story. Words need the measure as much as vectors: where
-words are short and few, as syllables are, unrelated texts share more of them.
+languages, everything in such a language would look like one story.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.records import Vector
 from pipeline.storylines.evidence import EMPTY, TERM_SPACE, Ids, SparseVec, Weights
-from pipeline.storylines.members import BODY_TERMS, Lookup
 
 _HALVE_AT = 200_000  # articles; from then on old usage fades, and the counts stay exact in float32
 _PRIOR_MIDDLE, _PRIOR_SPREAD = 0.05, 0.12  # cosines of unrelated English articles under MiniLM
 _SHARE = 20
-USUAL_WORDS = 0.10
-"""Square root of the cosine of two unrelated English bodies, as the decision's weights know it."""
 
 
 class TermFrequencies:
@@ -74,16 +71,24 @@ class TermFrequencies:
 
 @dataclass(frozen=True, slots=True)
 class Ordinary:
-    """How like an article is to unrelated ones: middle and spread of its vector's cosines, and the middle of the
-    square roots of its body's cosines."""
+    """How like an article is to unrelated ones: middle and spread of its vector's cosines. `cosines` (n,) are those
+    with each recent article, `owners` (n,) these articles' storylines."""
 
     middle: float = _PRIOR_MIDDLE
     spread: float = _PRIOR_SPREAD
-    words: float = USUAL_WORDS
+    cosines: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32), compare=False)
+    owners: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64), compare=False)
+
+    def nearer(self, cosines: Sequence[float], storylines: Sequence[int]) -> list[int]:
+        """For each storyline with its best member's cosine: how many recent articles of others are as near."""
+        best = np.asarray(cosines, np.float32)[:, None]
+        others = self.owners[None, :] != np.asarray(storylines, np.int64)[:, None]
+        counts: list[int] = ((self.cosines[None, :] >= best) & others).sum(axis=1).tolist()
+        return counts
 
 
 class Background:
-    """The last articles of each language, which say how near is near.
+    """The vectors of each language's last articles, which say how near is near.
 
     A storyline holds a twentieth of it at most. A flood of near-identical pages would else become the measure of all
     things, and nothing would be near to anything, the flood's own next page included.
@@ -91,52 +96,30 @@ class Background:
 
     def __init__(self, articles: int, prior: float, languages: int) -> None:
         self._size, self._prior, self._languages = articles, prior, languages
-        self._recent: dict[str, _Recent] = {}
-        self._lookup = Lookup()
+        self._recent: dict[str, _Ring] = {}
 
-    def add(self, vector: Vector | None, body: SparseVec, lang: str, storyline: int) -> None:
-        """Remember one article; `body` has at most `members.BODY_TERMS` terms."""
-        key = self._key(lang)
-        recent = self._recent.setdefault(key, _Recent(self._size))
+    def add(self, vector: Vector | None, lang: str, storyline: int) -> None:
+        """Remember one article."""
+        recent = self._recent.setdefault(self._key(lang), _Ring(self._size))
         if vector is not None:
-            recent.vectors.add(vector, storyline)
-        ids, weights = np.zeros(BODY_TERMS, np.int32), np.zeros(BODY_TERMS, np.float32)
-        ids[: len(body)], weights[: len(body)] = body.ids, body.values
-        slot = recent.bodies.add(weights, storyline)
-        recent.terms[slot] = ids
+            recent.add(vector, storyline)
 
-    def measure(self, vector: Vector | None, body: SparseVec, lang: str) -> Ordinary:
+    def measure(self, vector: Vector | None, lang: str) -> Ordinary:
         """What the article has in common with the recent ones of its language, blended with a prior."""
         recent = self._recent.get(self._key(lang))
-        if recent is None:
+        if recent is None or vector is None or not recent.count:
             return Ordinary()
-        middle, spread, words = _PRIOR_MIDDLE, _PRIOR_SPREAD, USUAL_WORDS
-        if vector is not None and recent.vectors.count:
-            cosines = recent.vectors.rows @ vector
-            trust = self._trust(recent.vectors)
-            middle = trust * float(np.median(cosines)) + (1 - trust) * _PRIOR_MIDDLE
-            spread = trust * float(cosines.std()) + (1 - trust) * _PRIOR_SPREAD
-        if len(body):
-            self._lookup.load(body)
-            weights = recent.bodies.rows
-            roots = np.sqrt(np.maximum(0.0, self._lookup.dots(recent.terms[: len(weights)], weights)))
-            trust = self._trust(recent.bodies)
-            words = trust * float(np.median(roots)) + (1 - trust) * USUAL_WORDS
-        return Ordinary(middle, spread, words)
-
-    def _trust(self, ring: _Ring) -> float:
-        return 1.0 if ring.count == ring.size else ring.count / (ring.count + self._prior)
+        cosines = recent.rows @ vector
+        trust = 1.0 if recent.count == recent.size else recent.count / (recent.count + self._prior)
+        return Ordinary(
+            middle=trust * float(np.median(cosines)) + (1 - trust) * _PRIOR_MIDDLE,
+            spread=trust * float(cosines.std()) + (1 - trust) * _PRIOR_SPREAD,
+            cosines=cosines,
+            owners=recent.owners,
+        )
 
     def _key(self, lang: str) -> str:
         return lang if lang in self._recent or len(self._recent) < self._languages else ""
-
-
-class _Recent:
-    """One language's recent articles: `terms` are the ids that belong to the weights in `bodies`."""
-
-    def __init__(self, size: int) -> None:
-        self.vectors, self.bodies = _Ring(size), _Ring(max(1, size // 5))
-        self.terms = np.zeros((self.bodies.size, BODY_TERMS), np.int32)
 
 
 class _Ring:
@@ -146,12 +129,16 @@ class _Ring:
         self.size, self.count, self._next = size, 0, 0
         self._most = max(1, size // _SHARE)
         self._rows = np.empty((0, 0), np.float32)
-        self._owner: list[int] = []
+        self._owner = np.full(size, -1, np.int64)
         self._slots: dict[int, deque[int]] = {}
 
     @property
     def rows(self) -> npt.NDArray[np.float32]:
         return self._rows[: self.count]
+
+    @property
+    def owners(self) -> npt.NDArray[np.int64]:
+        return self._owner[: self.count]
 
     def add(self, row: npt.NDArray[np.float32], storyline: int) -> int:
         """Keep a row, return where."""
@@ -159,8 +146,6 @@ class _Ring:
         slot = own.popleft() if len(own) >= self._most else self._oldest()
         own.append(slot)
         self._slots[storyline] = own
-        if slot == len(self._owner):
-            self._owner.append(storyline)
         self._owner[slot] = storyline
         if slot >= len(self._rows):
             grown = np.empty((min(self.size, max(64, 2 * len(self._rows))), len(row)), np.float32)
@@ -173,8 +158,8 @@ class _Ring:
 
     def _oldest(self) -> int:
         slot, self._next = self._next, (self._next + 1) % self.size
-        if slot < len(self._owner):
-            owner = self._owner[slot]
+        if slot < self.count:
+            owner = int(self._owner[slot])
             self._slots[owner].remove(slot)
             if not self._slots[owner]:
                 del self._slots[owner]

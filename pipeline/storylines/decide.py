@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.storylines.background import USUAL_WORDS, Ordinary
+from pipeline.storylines.background import Ordinary
 from pipeline.storylines.options import FilingOptions
 
 _USUAL_TERMS = 150  # different words of an article's first 400; only fixes where the evidence of length is zero
-_LEAST_TERMS = 40  # bare titles: taking the logarithm further down lets two shared words join them into giants
+_LEAST_TERMS = 10  # bare titles
 _SPREAD_FLOOR = 0.02  # a stream of one topic has hardly any spread; without a floor its noise would count as nearness
 
 
@@ -67,15 +67,14 @@ class Decision:
 class Likeness:
     """What was measured between an article and one storyline. Cosines lie in 0..1 for words; `nearness` is the mean
     of the vector's cosines to the centroid and to the nearest member, None without vectors; `names` is None where
-    the article has neither names nor numbers; `silence` is in hours; `own_names`, `own_words` and `headline` are those
-    of `hallmarks`; `cohesion` is the mean cosine between members, None for fewer than two, and `doubt` how little
-    to believe it; `terms` are the article's different words."""
+    the article has neither names nor numbers; `silence` is in hours; `pause` and `returns` are those of
+    `rhythm.Rhythm`; `own_names`, `own_words` and `headline` are those of `hallmarks`; `cohesion` is the mean cosine
+    between members, None for fewer than two, and `doubt` how little to believe it; `nearer` recent articles of other
+    storylines are as near as the nearest member; `terms` are the article's different words."""
 
     storyline: int
     nearness: float | None
     title: float
-    body: float
-    member: float
     names: float | None
     silence: float
     own_names: float
@@ -83,6 +82,9 @@ class Likeness:
     headline: float
     cohesion: float | None
     doubt: float
+    pause: float
+    returns: float
+    nearer: int
     terms: int
 
 
@@ -90,25 +92,20 @@ def weigh(likeness: Likeness, ordinary: Ordinary, options: FilingOptions) -> tup
     """The evidence for one storyline.
 
     Nearness counts in standard deviations above what is ordinary for this article, since no fixed cosine parts same
-    from different on every stream; what bodies have in common counts as far as it exceeds the ordinary. Square roots
-    lift the small cosines of sparse vectors, where the difference lies.
+    from different on every stream. Square roots
+    lift the small cosines of sparse vectors, where the difference lies, and keep what is a storyline's own from growing
+    with the stream: a rare word is rarer among more articles.
     """
-    excess = ordinary.words - USUAL_WORDS
-    words = (
-        Evidence(name="title", value=_root(likeness.title), weight=options.title_weight),
-        Evidence(name="body", value=max(0.0, _root(likeness.body) - excess), weight=options.body_weight),
-        Evidence(name="member", value=max(0.0, _root(likeness.member) - excess), weight=options.member_weight),
-    )
+    title = Evidence(name="title", value=_root(likeness.title), weight=options.title_weight)
     if likeness.names is not None:
         names = Evidence(name="names", value=_root(likeness.names), weight=options.names_weight)
     else:  # a script without capitals: what the other words say stands for them, or it could never reach the threshold
-        mean = sum(e.contribution for e in words) / sum(e.weight for e in words)
-        names = Evidence(name="names (none: as the words)", value=mean, weight=options.names_weight)
+        names = Evidence(name="names (none: as the title)", value=title.value, weight=options.names_weight)
     lexical = (
-        *words,
+        title,
         names,
-        Evidence(name="its names", value=likeness.own_names, weight=options.own_names_weight),
-        Evidence(name="its words", value=likeness.own_words, weight=options.own_words_weight),
+        Evidence(name="its names", value=_root(likeness.own_names), weight=options.own_names_weight),
+        Evidence(name="its words", value=_root(likeness.own_words), weight=options.own_words_weight),
         Evidence(name="its headlines", value=likeness.headline, weight=options.headline_weight),
         Evidence(name="length", value=_length(likeness), weight=-options.length_weight),
     )
@@ -119,12 +116,17 @@ def weigh(likeness: Likeness, ordinary: Ordinary, options: FilingOptions) -> tup
         vectors = (
             Evidence(name="nearness", value=value, weight=options.nearness_weight),
             Evidence(name="cohesion", value=_cohesion(likeness, ordinary, options), weight=-options.cohesion_weight),
+            Evidence(name="crowd", value=math.log1p(likeness.nearer), weight=-options.crowd_weight),
         )
     else:
         total = sum(e.contribution for e in lexical)
         vectors = (Evidence(name="no vector confirms the words", value=total, weight=-options.unconfirmed_weight),)
     silence = Evidence(name="silence", value=math.log1p(max(0.0, likeness.silence)), weight=-options.silence_weight)
-    return (*vectors, *lexical, silence)
+    rhythm = (
+        Evidence(name="pause", value=likeness.pause, weight=options.pause_weight),
+        Evidence(name="outlet again", value=likeness.returns, weight=options.return_weight),
+    )
+    return (*vectors, *lexical, silence, *rhythm)
 
 
 def judge(compared: Sequence[tuple[int, tuple[Evidence, ...]]], options: FilingOptions) -> Decision:

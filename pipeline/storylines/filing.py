@@ -16,9 +16,10 @@ from pipeline.storylines.copies import CopyIndex, Original, comparable, signatur
 from pipeline.storylines.decide import Decision, Evidence, judge, reprint, weigh
 from pipeline.storylines.evidence import Features, features, moment, read, tells_of_title
 from pipeline.storylines.index import StorylineIndex
-from pipeline.storylines.measure import Gauge, Terms
+from pipeline.storylines.measure import Arrival, Gauge, Terms
 from pipeline.storylines.members import Members, Strand
 from pipeline.storylines.options import FilingOptions
+from pipeline.storylines.rhythm import Rhythm
 
 __all__ = ["Decision", "Evidence", "Filing", "FilingOptions"]
 
@@ -61,7 +62,8 @@ class Filing:
             most=options.max_originals,
             least_similarity=options.copy_similarity,
         )
-        self._gauge = Gauge(options, self._terms, self._members, self._index)
+        self._rhythm = Rhythm()
+        self._gauge = Gauge(options, self._terms, self._members, self._index, self._rhythm)
         self._readings: OrderedDict[int, _Reading] = OrderedDict()
 
     def __len__(self) -> int:
@@ -87,10 +89,11 @@ class Filing:
         """The evidence for each storyline that the article is compared with, reprint or not; changes nothing."""
         shown, written = self._read(article).features, moment(article)
         weighed = self._terms.weigh(shown, counted=False)
-        ordinary = self._background.measure(shown.dense, weighed.body, shown.lang)
+        ordinary = self._background.measure(shown.dense, shown.lang)
         candidates = self._index.candidates(weighed.title, shown.dense, written)
         strands = [self._strands[storyline] for storyline in candidates]
-        likenesses = self._gauge.measure(strands, shown, weighed, written)
+        arrival = Arrival(shown=shown, weighed=weighed, written=written, outlet=article.outlet, ordinary=ordinary)
+        likenesses = self._gauge.measure(strands, arrival)
         return [(likeness.storyline, weigh(likeness, ordinary, self.options)) for likeness in likenesses]
 
     def file(self, article: Article, storyline: int, *, copy_of: int | None = None) -> None:
@@ -105,10 +108,13 @@ class Filing:
         written, seen = moment(article), article.seen.timestamp() / 3600.0
         shown = reading.features
         strand = self._strands.get(storyline) or self._open(storyline)
+        fresh = copy_of is None and not self._already_in(strand, article.id)
+        if fresh:
+            self._keep_time(strand, written, article.outlet)
         strand.covers(written)
         strand.seen = max(strand.seen, seen)
         strand.articles += 1
-        if copy_of is None and not self._already_in(strand, article.id):
+        if fresh:
             self._join(strand, article.id, shown)
             if reading.mark is not None:
                 self._copies.add(
@@ -133,10 +139,6 @@ class Filing:
         strand.seed = seed
         self._index.put(strand, seed.title.ids)
 
-    def doubt(self, storyline: int) -> float:
-        """How little (1..0) a storyline's own cohesion counts in its evidence; for learning the weights."""
-        return self._strands[storyline].doubt()
-
     def forget(self, before: datetime) -> int:
         """Drop storylines (not declared ones) and originals whose last article was first seen before that time;
         returns how many storylines went. A good `before` is now minus `options.horizon`."""
@@ -154,13 +156,15 @@ class Filing:
             return
         kept = self._strands.get(winner) or self._open(winner)
         for total, other in (
-            (kept.title, lost.title), (kept.body, lost.body), (kept.names, lost.names),
+            (kept.title, lost.title), (kept.names, lost.names),
             (kept.told, lost.told), (kept.named, lost.named),
         ):  # fmt: skip
             total.add(other.total)
         kept.members += lost.members
         if lost.dense is not None:
             kept.dense = lost.dense if kept.dense is None else kept.dense + lost.dense
+        for outlet in lost.outlets:
+            kept.reported_by(outlet)
         kept.covers(lost.first)
         kept.covers(lost.last)
         kept.seen, kept.articles = max(kept.seen, lost.seen), kept.articles + lost.articles
@@ -195,17 +199,22 @@ class Filing:
     def _join(self, strand: Strand, article: int, shown: Features) -> None:
         self._terms.add(shown)
         weighed = self._terms.weigh(shown, counted=True)
-        self._background.add(shown.dense, weighed.body, shown.lang, strand.storyline)
+        self._background.add(shown.dense, shown.lang, strand.storyline)
         strand.title.add(weighed.title)
-        strand.body.add(weighed.body)
         strand.names.add(weighed.names)
         strand.told.add(shown.body.present())
         strand.named.add(shown.names.present())
         strand.members += 1
         if shown.dense is not None:
             strand.dense = shown.dense.copy() if strand.dense is None else strand.dense + shown.dense
-        strand.rows.append(self._members.add(article, weighed.body, shown.dense))
+        strand.rows.append(self._members.add(article, shown.dense))
         self._trim(strand)
+
+    def _keep_time(self, strand: Strand, written: float | None, outlet: str) -> None:
+        """Count how the storyline went on, before the article is part of it."""
+        pause = strand.pause(written) if strand.members and strand.seed is None else None
+        self._rhythm.add(pause, outlet, members=strand.members, came_back=outlet in strand.outlets)
+        strand.reported_by(outlet)
 
     def _trim(self, strand: Strand) -> None:
         while len(strand.rows) > self.options.recent_members:

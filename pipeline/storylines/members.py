@@ -1,7 +1,7 @@
 """The articles that storylines hold on to, and what a storyline is made of, in arrays.
 
-A member is a row: its body's heaviest terms and its vector. A storyline keeps its last members' row numbers, and sums
-over all its members for title, body, names and vector.
+A member is a row: its vector. A storyline keeps its last members' row numbers, and sums over all its members for
+title, names and vector.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from pipeline.storylines.evidence import EMPTY, TERM_SPACE, Features, Ids, Spars
 BODY_TERMS, TITLE_TERMS, NAME_TERMS = 120, 120, 60
 _MOST_SUM_TERMS = 2_000  # a storyline of thousands of articles keeps its heaviest terms
 _FIRST_ROWS = 256
+_MOST_OUTLETS = 100  # names of outlets that a storyline remembers; whether the 101st came back matters little
 
 
 class Lookup:
-    """One sparse vector spread out, so that many others are compared with it by indexing: 4 MB, reused."""
+    """One sparse vector spread out, so that others are compared with it by indexing: 4 MB, reused."""
 
     def __init__(self) -> None:
         self._flat = np.zeros(TERM_SPACE, np.float32)
@@ -34,11 +35,6 @@ class Lookup:
 
     def dot(self, vector: SparseVec) -> float:
         return float(self._flat[vector.ids] @ vector.values)
-
-    def dots(self, ids: npt.NDArray[np.int32], values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """(n, k) terms and weights of n vectors, padded with weight 0 → (n,) dot products."""
-        dots: npt.NDArray[np.float32] = (self._flat[ids] * values).sum(axis=1)
-        return dots
 
 
 class Sum:
@@ -75,7 +71,6 @@ class Strand:
 
     storyline: int
     title: Sum = field(default_factory=Sum)
-    body: Sum = field(default_factory=Sum)
     names: Sum = field(default_factory=Sum)
     told: Sum = field(default_factory=Sum)
     """In how many members' bodies each word stood, and of the names each one:"""
@@ -87,6 +82,7 @@ class Strand:
     last: float | None = None
     seen: float = 0.0
     articles: int = 0
+    outlets: set[str] = field(default_factory=set)
     seed: Features | None = None
     """What a storyline declared beforehand says of itself; compared like a first member, never counted as one."""
 
@@ -131,6 +127,17 @@ class Strand:
             return None
         return (total / length).astype(np.float32)
 
+    def pause(self, written: float | None) -> float | None:
+        """Hours between that time and the storyline's span, 0 inside it; None where either is undated."""
+        if written is None or self.first is None or self.last is None:
+            return None
+        return max(0.0, written - self.last, self.first - written)
+
+    def reported_by(self, outlet: str) -> None:
+        """Remember that this outlet has an article here."""
+        if outlet and len(self.outlets) < _MOST_OUTLETS:
+            self.outlets.add(outlet)
+
     def covers(self, written: float | None) -> None:
         """Widen the span of the storyline by an article of that time."""
         if written is not None:
@@ -139,11 +146,9 @@ class Strand:
 
 
 class Members:
-    """Rows of recent members, reused when freed. `bodies_of` and `vectors_of` read many at once."""
+    """Rows of recent members, reused when freed."""
 
     def __init__(self) -> None:
-        self._ids = np.zeros((_FIRST_ROWS, BODY_TERMS), np.int32)
-        self._weights = np.zeros((_FIRST_ROWS, BODY_TERMS), np.float32)
         self._vectors: npt.NDArray[np.float32] | None = None
         self._has_vector = np.zeros(_FIRST_ROWS, np.bool_)
         self._article = [0] * _FIRST_ROWS
@@ -156,19 +161,15 @@ class Members:
     def __contains__(self, article: int) -> bool:
         return article in self._row_of
 
-    def add(self, article: int, body: SparseVec, vector: Vector | None) -> int:
-        """Keep a member, return its row. `body` has at most `BODY_TERMS` terms."""
+    def add(self, article: int, vector: Vector | None) -> int:
+        """Keep a member, return its row."""
         if not self._free:
             self._grow()
         row = self._free.pop()
-        self._ids[row] = 0
-        self._weights[row] = 0.0
-        self._ids[row, : len(body)] = body.ids
-        self._weights[row, : len(body)] = body.values
         self._has_vector[row] = vector is not None
         if vector is not None:
             if self._vectors is None:
-                self._vectors = np.zeros((len(self._ids), len(vector)), np.float32)
+                self._vectors = np.zeros((len(self._has_vector), len(vector)), np.float32)
             self._vectors[row] = vector
         self._article[row] = article
         self._row_of[article] = row
@@ -181,10 +182,6 @@ class Members:
     def row_of(self, article: int) -> int:
         return self._row_of[article]
 
-    def bodies(self, rows: npt.NDArray[np.intp], lookup: Lookup) -> npt.NDArray[np.float32]:
-        """(n,) cosines of these members' bodies with the one in `lookup`."""
-        return lookup.dots(self._ids[rows], self._weights[rows])
-
     def vectors(self, rows: npt.NDArray[np.intp], vector: Vector) -> npt.NDArray[np.float32]:
         """(n,) cosines of these members' vectors with `vector`; -1 where a member has none."""
         if self._vectors is None:
@@ -192,9 +189,7 @@ class Members:
         return np.where(self._has_vector[rows], self._vectors[rows] @ vector, np.float32(-1.0))
 
     def _grow(self) -> None:
-        old = len(self._ids)
-        self._ids = np.concatenate((self._ids, np.zeros_like(self._ids)))
-        self._weights = np.concatenate((self._weights, np.zeros_like(self._weights)))
+        old = len(self._has_vector)
         self._has_vector = np.concatenate((self._has_vector, np.zeros_like(self._has_vector)))
         if self._vectors is not None:
             self._vectors = np.concatenate((self._vectors, np.zeros_like(self._vectors)))

@@ -68,8 +68,8 @@ def test_a_decision_names_its_reasons_and_they_add_up() -> None:
     assert decision.runner_up_score < decision.threshold <= decision.score
     assert sum(e.contribution for e in decision.evidence) == pytest.approx(decision.score)
     assert {e.name for e in decision.evidence} == {
-        *("nearness", "cohesion", "title", "body", "member", "names"),
-        *("its names", "its words", "its headlines", "length", "silence"),
+        *("nearness", "cohesion", "crowd", "title", "names"),
+        *("its names", "its words", "its headlines", "length", "silence", "pause", "outlet again"),
     }
     assert decision.why()["evidence"][0]["name"] == "nearness"
 
@@ -90,10 +90,10 @@ def test_an_old_storyline_is_no_candidate_and_a_late_article_does_not_reopen_it(
     desk.take(article(1, *ORSEL[0], vector=about("docks"), hours=0.0))
     desk.take_all(filler(hours=1.0))
     assert desk.filing.decide(article(2, *ORSEL[1], vector=about("docks"), hours=24.0)).storyline == 100
-    assert desk.filing.decide(article(3, *ORSEL[1], vector=about("docks"), hours=200.0)).storyline is None
-    # Written a month before: seen now, but no part of what happens now.
+    assert desk.filing.decide(article(3, *ORSEL[1], vector=about("docks"), hours=800.0)).storyline is None
+    # Written long before: seen now, but no part of what happens now.
     assert (
-        desk.filing.decide(article(4, *ORSEL[1], vector=about("docks"), hours=-720.0, seen_hours=2.0)).storyline is None
+        desk.filing.decide(article(4, *ORSEL[1], vector=about("docks"), hours=-999.0, seen_hours=2.0)).storyline is None
     )
     # Of unknown date: it may belong to anything that is remembered.
     assert desk.filing.decide(article(5, *ORSEL[1], vector=about("docks"), hours=None)).storyline == 100

@@ -51,7 +51,7 @@ def test_a_new_filing_fed_with_the_past_decides_the_same() -> None:
 
 
 def test_forgetting_keeps_what_is_in_the_window_and_frees_the_rest() -> None:
-    desk = Desk()
+    desk = Desk(Filing(FilingOptions(window_hours=120.0)))
     sizes = []
     for day in range(12):
         desk.take_all(stream(100, start=100 * day))

@@ -34,7 +34,7 @@ class Desk:
     """Takes articles in one by one as the clusterer does, allotting storyline ids from 100."""
 
     def __init__(self, filing: Filing | None = None) -> None:
-        self.filing = filing or Filing()
+        self.filing = Filing() if filing is None else filing  # an empty one is falsy
         self.next = 100
         self.history: list[tuple[Article, int, int | None]] = []
 
