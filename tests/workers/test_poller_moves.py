@@ -97,9 +97,9 @@ def test_a_redirect_that_ends_is_forgotten(
 def test_a_feed_that_moves_to_a_known_one_is_paused_and_says_so(
     ledger: Ledger, site: Site, sandbox: Sandbox, settings: Settings
 ) -> None:
-    away(site, 308)
-    add(ledger, site.url("/old"), site.url("/new"))
-    polls(ledger, settings, sandbox, 8, apart=timedelta(days=1))
+    away(site, 308, site.own_host("/new"))
+    add(ledger, site.url("/old"), site.own_host("/new"))
+    polls(ledger, settings, sandbox, 5, apart=timedelta(days=1))
     first = one(ledger)
     assert first.state == FeedState.PAUSED
     assert "it moved to the address of feed 2" in first.due_reason
