@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pipeline.feeds.schedule import spell
 from pipeline.feeds.websub import describe
+from pipeline.feeds.words import spell
 from pipeline.records import Feed, FeedState, Subscription
 from pipeline.urls import mask
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pipeline import urls
 from pipeline.errors import InputError
-from pipeline.feeds.schedule import spell
+from pipeline.feeds.words import spell
 from pipeline.records import Subscription
 
 LEASE_SECONDS = 864_000

@@ -2,153 +2,201 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.feeds.schedule import FIRST_INTERVAL, Bounds, PollOutcome, next_poll, rhythm, spell, updated_state
-from pipeline.records import Entry, Feed, FeedState
-
-NOW = datetime(2025, 11, 30, 12, 0, tzinfo=UTC)
-BOUNDS = Bounds(min_seconds=300, max_seconds=21_600)
-
-
-def feed(**known: object) -> Feed:
-    values = {"last_success": NOW - timedelta(hours=1), "interval": 1200.0, **known}
-    return Feed(id=1, url="https://courier.example/feed", **values)  # type: ignore[arg-type]
+from pipeline.feeds.schedule import PollOutcome, next_poll, updated_state
+from pipeline.feeds.words import often, spell
+from pipeline.records import Feed, FeedHints, FeedState
+from tests.feeds.polls import BOUNDS, NOW, Polled, at, every
 
 
-def wait(known: Feed, outcome: PollOutcome, jitter: float = 0.0, bounds: Bounds = BOUNDS) -> float:
-    due = next_poll(known, outcome, now=NOW, bounds=bounds, jitter=jitter)
-    return (due.at - NOW).total_seconds()
+def backlog(seconds: float, count: int) -> PollOutcome:
+    """A first poll whose entries are about so many seconds apart, at no special minutes."""
+    ages = (seconds * (number + 0.8 * (number * 0.618 % 1)) for number in range(1, count + 1))
+    return PollOutcome(new=count, shown=[at(-age) for age in ages])
 
 
-def entries(*minutes_ago: float) -> list[Entry]:
-    return [
-        Entry(key=str(n), url="https://courier.example/", published=NOW - timedelta(minutes=ago))
-        for n, ago in enumerate(minutes_ago)
+def test_four_entries_an_hour_are_worth_a_poll_in_eleven_minutes() -> None:
+    polled = Polled()
+    assert 600 <= polled.wait(NOW, backlog(900, 100)) <= 720
+    assert polled.due.reason == "next in 11 min: first read, 100 entries, 4 entries an hour by their dates"
+    now = polled.due.at
+    due = polled.poll(now, PollOutcome(new=1, shown=[now - timedelta(minutes=3)] * 100))
+    assert due.reason == "next in 10 min: 1 new entry, 5 entries an hour"
+
+
+@pytest.mark.parametrize(
+    ("a_day", "least", "most"), [(240, 300, 430), (24, 1050, 1600), (4, 2600, 3700), (1, 5000, 8000)]
+)
+def test_a_feed_that_brings_four_times_as_many_is_polled_twice_as_often(a_day: int, least: int, most: int) -> None:
+    polled = Polled()
+    gap = 86_400 / a_day
+    assert least <= polled.wait(NOW, backlog(gap, max(5, min(100, 10 * a_day)))) <= most
+    assert polled.feed.entries_per_day == pytest.approx(a_day, rel=0.25)
+
+
+def test_an_unknown_feed_is_polled_again_in_a_quarter_of_an_hour() -> None:
+    polled = Polled()
+    assert polled.wait(NOW, PollOutcome(new=30, shown=[None] * 30)) == pytest.approx(900, rel=0.05)
+    assert polled.due.reason == "next in 15 min: first read, 30 entries"
+
+
+def test_quiet_slows_it_down() -> None:
+    polled, now, waits = Polled(), NOW, []
+    polled.poll(NOW, PollOutcome(shown=[]))
+    for _ in range(60):
+        now = polled.due.at
+        waits.append(polled.wait(now, PollOutcome(not_modified=True)))
+    assert waits == sorted(waits)
+    assert waits[-1] > 6 * waits[0]
+    assert "unchanged" in polled.due.reason
+
+
+def test_breaking_news_brings_the_next_poll_nearer_and_then_it_calms_down() -> None:
+    polled = Polled()
+    usual = every(3 * 3600, NOW - timedelta(days=3), at(86_400))
+    polled.publishes(usual, at(86_400), window=50)
+    before = polled.feed.interval
+    begin = polled.due.at
+    burst = every(240, begin, begin + timedelta(hours=2))
+    polled.publishes(sorted([*usual, *burst]), begin + timedelta(hours=1))
+    during = polled.feed.interval
+    assert during < before / 3
+    assert polled.due.reason.startswith("next in 7 min: news breaks: 13 new entries")
+    polled.publishes(sorted([*usual, *burst]), begin + timedelta(hours=14))
+    assert polled.feed.interval > 3 * during
+
+
+def test_news_that_breaks_is_told_in_words() -> None:
+    polled = Polled()
+    polled.poll(NOW, backlog(6 * 3600, 20))
+    now = polled.due.at
+    outcome = PollOutcome(new=6, shown=[now - timedelta(minutes=2 * number) for number in range(6)])
+    assert "news breaks: 6 new entries, usually 5 entries a day" in polled.poll(now, outcome).reason
+
+
+def test_a_night_is_slept_through_and_the_morning_is_not_missed() -> None:
+    times: list[datetime] = []
+    for day in range(-6, 4):
+        midnight = NOW.replace(hour=0) + timedelta(days=day)
+        times += every(1200, midnight + timedelta(hours=7), midnight + timedelta(hours=21))
+    polled = Polled()
+    polls = polled.publishes(times, NOW + timedelta(days=3), window=100)
+    last_day = [poll for poll in polls if poll > NOW + timedelta(days=2)]
+    night = [poll for poll in last_day if poll.hour in (23, 0, 1, 2, 3, 4)]
+    morning = [poll for poll in last_day if 7 <= poll.hour < 13]
+    assert len(morning) >= 2 * len(night) > 0
+
+
+def test_a_feed_written_on_the_hour_is_asked_right_after_it() -> None:
+    hours = every(3600, NOW - timedelta(days=4), NOW + timedelta(days=4))
+    times = [hour + timedelta(seconds=10 * number) for hour in hours for number in range(3)]
+    polled = Polled()
+    polls = polled.publishes(times, NOW + timedelta(days=4), window=40)
+    last_day = [poll for poll in polls if poll > NOW + timedelta(days=3)]
+    assert all(any(0 < (poll - hour).total_seconds() <= 400 for poll in last_day) for hour in hours[-20:-1])
+    assert len(last_day) <= 60
+
+
+@pytest.mark.parametrize(("window", "most"), [(200, 21_600), (10, 1800), (4, 720)])
+def test_no_wish_keeps_it_away_until_more_than_half_of_what_it_shows_is_gone(window: int, most: float) -> None:
+    times = [
+        entry + timedelta(seconds=(n * 0.618 % 1) * 300) for n, entry in enumerate(every(360, at(-90_000), at(90_000)))
     ]
-
-
-def test_news_brings_the_next_poll_nearer() -> None:
-    due = next_poll(feed(), PollOutcome(new=4), now=NOW, bounds=BOUNDS, jitter=0.0)
-    assert due.at == NOW + timedelta(seconds=600)
-    assert due.interval == 600
-    assert due.reason == "next in 10 min: 4 new entries"
-
-
-def test_silence_puts_it_off() -> None:
-    known = feed(last_new=NOW - timedelta(hours=3))
-    due = next_poll(known, PollOutcome(not_modified=True), now=NOW, bounds=BOUNDS, jitter=0.0)
-    assert due.interval == 1800
-    assert due.reason == "next in 30 min: unchanged for 3 h"
-
-
-def test_bounds_hold_in_the_long_run() -> None:
-    for outcome, end in ((PollOutcome(new=1), 300.0), (PollOutcome(), 21_600.0)):
-        known = feed()
-        for _ in range(30):
-            known = feed(interval=next_poll(known, outcome, now=NOW, bounds=BOUNDS, jitter=0.5).interval)
-        assert known.interval == end
-
-
-def test_the_first_poll_says_nothing_about_news() -> None:
-    fresh = feed(last_success=None, interval=0.0)
-    assert wait(fresh, PollOutcome(new=100)) == FIRST_INTERVAL
-    assert wait(fresh, PollOutcome(new=100, rhythm=3600.0)) == 1800
-
-
-def test_a_regular_feed_is_not_polled_much_slower_than_its_rhythm() -> None:
-    known = feed(interval=1800.0)
-    for _ in range(10):
-        interval = next_poll(known, PollOutcome(rhythm=3600.0), now=NOW, bounds=BOUNDS, jitter=0.0).interval
-        known = feed(interval=interval)
-    assert known.interval == 1800
-
-
-def test_the_feeds_own_wish_is_heard_within_bounds() -> None:
-    assert wait(feed(), PollOutcome(new=1, ttl=3600.0)) == 3600
-    assert wait(feed(), PollOutcome(new=1, ttl=60.0)) == 600
-    assert wait(feed(), PollOutcome(new=1, ttl=10_000_000.0)) == 21_600
+    polled = Polled()
+    polled.poll(NOW, PollOutcome(new=window, shown=[time for time in times if time <= NOW][-window:], max_age=1e6))
+    for _ in range(5):
+        before, now = NOW if polled.feed.last_polled is None else polled.feed.last_polled, polled.due.at
+        new = sum(before < time <= now for time in times)
+        shown = [time for time in times if time <= now][-window:]
+        seconds = polled.wait(now, PollOutcome(new=new, shown=shown, max_age=1e6))
+    assert 0.6 * most < seconds <= 1.1 * most
+    assert ("but it shows only" in polled.due.reason) == (window < 200)
 
 
 def test_errors_back_off_and_never_end() -> None:
-    waits = []
-    for failures in range(40):
-        due = next_poll(
-            feed(failures=failures, interval=1200.0),
-            PollOutcome(error="the host failed with status 500", error_reason="server-error"),
-            now=NOW,
-            bounds=BOUNDS,
-            jitter=0.0,
-        )
-        waits.append((due.at - NOW).total_seconds())
-        assert due.interval == 1200
+    polled = Polled()
+    polled.poll(NOW, backlog(3600, 20))
+    interval, pace = polled.feed.interval, polled.feed.pace
+    failed = PollOutcome(error="the host failed with status 500", error_reason="server-error")
+    waits = [polled.wait(polled.due.at, failed) for _ in range(40)]
     assert waits[:8] == [300, 600, 1200, 2400, 4800, 9600, 19_200, 21_600]
     assert set(waits[8:]) == {21_600}
+    assert (polled.feed.interval, polled.feed.pace) == (interval, pace)
 
 
 def test_errors_are_told_in_words() -> None:
+    known = Feed(id=1, url="https://courier.example/feed", interval=1200.0, failures=2, last_success=at(-3600))
     outcome = PollOutcome(error="courier.example is not there (404 Not Found)", error_reason="not-found")
-    due = next_poll(feed(failures=2), outcome, now=NOW, bounds=BOUNDS, jitter=0.0)
+    due = next_poll(known, outcome, now=NOW, bounds=BOUNDS, jitter=0.0)
     assert due.reason == "next in 1 h 20 min: 3 failures in a row; courier.example is not there (404 Not Found)"
 
 
 def test_a_throttling_host_is_polled_slower_than_before() -> None:
-    assert wait(feed(interval=7200.0), PollOutcome(error_reason="throttled")) == 14_400
+    known = Feed(id=1, url="https://courier.example/feed", interval=7200.0, last_success=at(-3600))
+    due = next_poll(known, PollOutcome(error_reason="throttled"), now=NOW, bounds=BOUNDS, jitter=0.0)
+    assert due.at == at(14_400)
 
 
-@pytest.mark.parametrize("reason", ["throttled", "server-error", ""])
-def test_retry_after_is_obeyed_beyond_the_bounds(reason: str) -> None:
-    due = next_poll(feed(), PollOutcome(error_reason=reason, retry_after=86_400.0), now=NOW, bounds=BOUNDS, jitter=0.0)
-    assert (due.at - NOW).total_seconds() == 86_400
-    assert "the host asked for this pause" in due.reason
+def test_after_errors_it_goes_on_at_its_own_rhythm() -> None:
+    polled = Polled()
+    polled.poll(NOW, backlog(900, 100))
+    before = polled.wait(polled.due.at, PollOutcome(not_modified=True))
+    for _ in range(6):
+        polled.poll(polled.due.at, PollOutcome(error="away", error_reason="timeout"))
+    now = polled.due.at
+    missed = [now - timedelta(seconds=900 * number) for number in range(12)]
+    assert polled.wait(now, PollOutcome(new=12, shown=missed)) < 2 * before
 
 
-def test_after_errors_it_starts_afresh() -> None:
-    assert wait(feed(failures=5, interval=21_600.0), PollOutcome(new=1)) == FIRST_INTERVAL
+def test_the_410_that_retires_a_feed_says_so() -> None:
+    known = Feed(id=1, url="https://courier.example/feed")
+    outcome = PollOutcome(error="it is gone", error_reason="gone")
+    assert updated_state(known, outcome) is FeedState.GONE
+    assert "not polled any more; it is gone" in next_poll(known, outcome, now=NOW, bounds=BOUNDS, jitter=0.0).reason
 
 
-def test_410_retires_a_feed_and_nothing_else_does() -> None:
-    assert updated_state(feed(), PollOutcome(error_reason="gone")) is FeedState.GONE
-    for reason in ("", "not-found", "login", "dns", "not-a-feed"):
-        assert updated_state(feed(), PollOutcome(error_reason=reason)) is FeedState.ACTIVE
-    assert updated_state(feed(state=FeedState.PAUSED), PollOutcome()) is FeedState.PAUSED
-    due = next_poll(feed(), PollOutcome(error="it is gone", error_reason="gone"), now=NOW, bounds=BOUNDS, jitter=0.0)
-    assert "not polled any more" in due.reason
+@pytest.mark.parametrize("memory", [{"version": 1}, {"version": 99}, {"version": 1, "hours": "x"}, {"x": [1]}])
+def test_a_memory_that_cannot_be_read_is_begun_anew(memory: dict[str, object]) -> None:
+    known = Feed(id=1, url="https://courier.example/feed", pace=memory, last_success=at(-600))
+    due = next_poll(known, PollOutcome(not_modified=True), now=NOW, bounds=BOUNDS, jitter=0.0)
+    assert due.pace["version"] == 1
+    assert due.at > NOW
 
 
-@given(
-    st.builds(
-        PollOutcome,
-        new=st.integers(0, 1000),
-        not_modified=st.booleans(),
-        error_reason=st.sampled_from(["", "dns", "throttled", "not-found", "gone"]),
-        retry_after=st.none() | st.floats(0, 86_400),
-        ttl=st.none() | st.floats(0, 1e9),
-        rhythm=st.none() | st.floats(0, 1e9),
+OUTCOMES = st.builds(
+    PollOutcome,
+    new=st.integers(0, 300),
+    not_modified=st.booleans(),
+    shown=st.none() | st.lists(st.none() | st.datetimes(timezones=st.just(NOW.tzinfo)), max_size=20),
+    hints=st.none()
+    | st.builds(
+        FeedHints,
+        ttl=st.none() | st.floats(0, 604_800),
+        ttl_from=st.sampled_from(["ttl", "sy:updatePeriod"]),
+        skip_hours=st.sets(st.integers(0, 23), max_size=23).map(tuple),
+        skip_days=st.sets(st.integers(0, 6), max_size=6).map(tuple),
     ),
-    st.floats(0, 1e6),
-    st.integers(0, 10_000),
-    st.floats(0, 1),
+    max_age=st.none() | st.floats(0, 1e9),
+    error_reason=st.sampled_from(["", "", "", "dns", "throttled", "not-found", "gone"]),
+    retry_after=st.none() | st.floats(0, 1e9),
 )
-def test_never_sooner_than_the_lower_bound_nor_later_than_all_wishes(
-    outcome: PollOutcome, interval: float, failures: int, jitter: float
-) -> None:
-    known = feed(interval=interval, failures=failures)
-    seconds = wait(known, outcome, jitter)
-    assert 300 - 1e-3 <= seconds <= max(21_600, outcome.retry_after or 0) * 1.1 + 1e-3
-    assert seconds >= (outcome.retry_after or 0) - 1e-3
 
 
-def test_rhythm() -> None:
-    assert rhythm(entries(10, 70), NOW) is None
-    assert rhythm(entries(130, 10, 70), NOW) == 3600
-    # Three at once a day ago: the silence since counts.
-    assert rhythm(entries(1440, 1440, 1440), NOW) == 1440 * 60 / 3
-    assert rhythm([Entry(key="1", url="https://courier.example/")] * 5, NOW) is None
+@given(st.lists(st.tuples(OUTCOMES, st.floats(0, 1e6), st.floats(0, 1)), min_size=1, max_size=8))
+def test_whatever_happens_the_bounds_hold(polls: list[tuple[PollOutcome, float, float]]) -> None:
+    polled = Polled()
+    for outcome, late, jitter in polls:
+        polled.jitter = jitter
+        seconds = polled.wait(polled.due.at + timedelta(seconds=late), outcome)
+        hints = polled.feed.hints
+        longest = 21_600 + (3 * 86_400 if hints.get("skip_hours") or hints.get("skip_days") else 0)
+        assert 300 - 1e-3 <= seconds <= max(longest, min(outcome.retry_after or 0, 86_400)) * 1.1 + 1e-3
+        assert seconds >= min(outcome.retry_after or 0, 86_400) - 1e-3
 
 
 @pytest.mark.parametrize(
@@ -163,5 +211,19 @@ def test_rhythm() -> None:
         (200_000, "2 days"),
     ],
 )
-def test_spell(seconds: float, words: str) -> None:
+def test_durations_in_words(seconds: float, words: str) -> None:
     assert spell(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("a_day", "words"),
+    [
+        (96, "4 entries an hour"),
+        (12, "12 entries a day"),
+        (1, "an entry a day"),
+        (0.11, "an entry in 9 days"),
+        (0.001, "hardly an entry"),
+    ],
+)
+def test_rates_in_words(a_day: float, words: str) -> None:
+    assert often(a_day) == words

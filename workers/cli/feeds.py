@@ -10,7 +10,7 @@ import typer
 from pipeline import urls
 from pipeline.errors import FetchError, InputError, UsageError
 from pipeline.feeds.addresses import feed_url
-from pipeline.feeds.schedule import spell
+from pipeline.feeds.words import spell
 from pipeline.ledger import feed_list, subscriptions
 from pipeline.ledger import feeds as ledger_feeds
 from pipeline.ledger.feed_list import Choice, NewFeed
