@@ -115,9 +115,9 @@ class Recorder:
                     self.write([job])
                 return
             (job,) = jobs
-            if job.polled.document is None:
-                raise
-            log.error("entries refused by the ledger", feed=job.feed.id, error=repr(error)[:500])
+            if job.polled.document is None and job.polled.answer is None:
+                raise  # nothing of it came from outside: this is the refusal itself
+            log.error("poll refused by the ledger", feed=job.feed.id, error=repr(error)[:500])
             refused = Polled(asked=job.polled.asked, outcome=unforeseen(error))
             self.write([replace(job, polled=refused)])
             return
@@ -168,7 +168,8 @@ class Recorder:
             draw, longest = self._random.random(), self._bounds.max_seconds
             due = after_poll(tx, feed, outcome.new, due, moment=moment, longest=longest, jitter=draw)
         learned |= {"pace": dict(due.pace), "hints": dict(due.hints)}
-        learned |= {"silent_since": due.silent_since, "entries_per_day": due.entries_per_day}
+        pushed = due.silent_since and feed.last_new and feed.last_new > due.silent_since  # the pace knows polls only
+        learned |= {"silent_since": None if pushed else due.silent_since, "entries_per_day": due.entries_per_day}
         learned |= {"due": due.at, "interval": due.interval, "due_reason": due.reason}
         values = columns(feed, polled, outcome, moment) | learned | moved(tx, feed, polled, outcome, moment)
         if new or outcome.error:
