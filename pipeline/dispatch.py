@@ -10,16 +10,19 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import redis
 
 from pipeline import queues
-from pipeline.ledger import Ledger, hosts, storylines, work
+from pipeline.ledger import Ledger, hosts, reembed, storylines, work
 from pipeline.ledger.articles import chunks
 from pipeline.queues import EMBED, FETCH, Task
 from pipeline.settings import Settings
 
+T = TypeVar("T")
 HANDOUT_SECONDS = 20.0  # after this it is checked whether a job that nobody claimed still lies in Redis
+AGAIN = ("again-1", "again-2")  # jobs that embed again; so few, because what is new comes behind them
 STALE_LIMIT = 2000  # stale hand-outs looked at in one round
 
 
@@ -40,11 +43,12 @@ def dispatch(ledger: Ledger, client: redis.Redis, settings: Settings, now: datet
 
 
 def _fetches(ledger: Ledger, client: redis.Redis, settings: Settings, now: datetime) -> int:
-    room = settings.queue_jobs - queues.depth(client, FETCH)
+    waiting = queues.depth(client, FETCH)
+    room = settings.queue_jobs - waiting
     if room <= 0:
         return 0
     with ledger.write() as tx:
-        due = work.due_for_fetch(tx, now, room * settings.fetch_batch)
+        due = _worthwhile(work.due_for_fetch(tx, now, room * settings.fetch_batch), settings.fetch_batch, waiting)
         hosts.reserve_handout(tx, [host for _, host in due], now + timedelta(seconds=settings.host_spacing_seconds))
         tasks = [_task(FETCH, part) for part in chunks((article for article, _ in due), settings.fetch_batch)]
         for task in tasks:
@@ -54,16 +58,23 @@ def _fetches(ledger: Ledger, client: redis.Redis, settings: Settings, now: datet
 
 
 def _embeds(ledger: Ledger, client: redis.Redis, settings: Settings, now: datetime) -> int:
-    room = settings.queue_jobs - queues.depth(client, EMBED)
+    waiting = queues.depth(client, EMBED)
+    room = settings.queue_jobs - waiting
     if room <= 0:
         return 0
     with ledger.write() as tx:
-        due = work.due_for_embed(tx, now, room * settings.embed_batch)
+        due = _worthwhile(work.due_for_embed(tx, now, room * settings.embed_batch), settings.embed_batch, waiting)
         tasks = [_task(EMBED, part) for part in chunks(due, settings.embed_batch)]
         for task in tasks:
             work.hand_out(tx, task.ids, task.job_id, now + timedelta(seconds=HANDOUT_SECONDS))
     queues.enqueue(client, EMBED, tasks)
     return len(due)
+
+
+def _worthwhile(due: list[T], size: int, waiting: int) -> list[T]:
+    """What of `due` is to be handed out now. While a job waits that no worker has taken yet, a batch that is not full
+    would be done no sooner than a full one later on, and each job has its cost, however few its articles."""
+    return due[: len(due) - len(due) % size] if waiting else due
 
 
 def _task(kind: str, ids: list[int]) -> Task:
@@ -77,6 +88,23 @@ def embed_declared(ledger: Ledger, client: redis.Redis, version: str) -> int:
     ids = {f"storyline-{storyline}": storyline for storyline in waiting}
     missing = set(ids) - queues.alive(client, list(ids)) if ids else set()
     return queues.enqueue(client, EMBED, [Task("storylines", job, [ids[job]]) for job in sorted(missing)])
+
+
+def embed_again(
+    ledger: Ledger, client: redis.Redis, settings: Settings, version: str, since: datetime, before: int = reembed.NEWEST
+) -> int | None:
+    """Have some articles filed after `since` embedded that lack a vector of this version: only while no other work
+    waits and none of the jobs of an earlier call is left.
+
+    Takes and returns the place in the order of filing to go on from, downwards; None when there is no more.
+    """
+    if queues.depth(client, EMBED) or queues.alive(client, AGAIN):
+        return before
+    with ledger.read() as tx:
+        due = reembed.lacking(tx, version, since, len(AGAIN) * settings.embed_batch, before=before)
+    parts = chunks((article for article, _ in due), settings.embed_batch)
+    queues.enqueue(client, EMBED, [Task("again", job, part) for job, part in zip(AGAIN, parts, strict=False)])
+    return due[-1][1] if due else None
 
 
 def recover(ledger: Ledger, client: redis.Redis, settings: Settings, now: datetime) -> Recovery:

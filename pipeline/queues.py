@@ -24,6 +24,7 @@ JOBS = {
     FETCH: "workers.fetch.fetch_batch",
     EMBED: "workers.embed.embed_batch",
     "storylines": "workers.embed.embed_storylines",
+    "again": "workers.embed.embed_again",
 }
 """The functions that jobs name. Jobs carry ids only, so that nothing of value is lost with Redis."""
 

@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=64)
     """Fetch workers that `slugline up` starts."""
     embed_workers: int = Field(default=1, ge=1, le=16)
-    """Embed workers that `slugline up` starts; each holds the model once (130 MB with ONNX Runtime, 600 MB with torch)."""
+    """Embed workers that `slugline up` starts; each holds the model once (140 MB, with torch 450 MB)."""
     api_token: str = ""
     """Bearer token that the web service asks for; needed when it is bound beyond loopback."""
     public_url: str = ""

@@ -18,7 +18,7 @@ from pipeline import queues
 from pipeline.dispatch import dispatch
 from pipeline.embedding import Embedder, prepare
 from pipeline.errors import LeaseLostError, LedgerError, RedisError, SluglineError
-from pipeline.ledger import Ledger, storylines, work
+from pipeline.ledger import Ledger, reembed, storylines, work
 from pipeline.records import ArticleState, Vector
 from pipeline.settings import Settings
 from workers import logs
@@ -142,4 +142,21 @@ def embed_storylines(job_id: str, ids: list[int]) -> int:
             storylines.put_vector(tx, row["id"], embedder.version, storylines.pack(made))
             done += 1
     log.info("declared storylines embedded", job=job_id, count=done)
+    return done
+
+
+def embed_again(job_id: str, ids: list[int]) -> int:
+    """The RQ job for articles that were filed by vectors of another model: one of the present model beside it."""
+    _, ledger, embedder = _here()
+    with ledger.read() as tx:
+        waiting = reembed.texts_of(tx, ids, embedder.version)
+    vectors = encode(embedder, [prepare(one.title, one.text) for one in waiting])
+    done = 0
+    with ledger.write() as tx:
+        for one, made in zip(waiting, vectors, strict=True):
+            if isinstance(made, str):
+                log.error("not embedded again", article=one.article_id, error=made)
+            else:
+                done += reembed.put(tx, one, embedder.version, storylines.pack(made), now())
+    log.debug("embedded again", job=job_id, count=done)
     return done

@@ -1,4 +1,5 @@
-"""The janitor: hands out what is due, puts back what got stuck, has declared storylines embedded."""
+"""The janitor: hands out what is due, puts back what got stuck, has declared storylines embedded, and again what was
+embedded by another model."""
 
 from __future__ import annotations
 
@@ -6,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import redis
 
-from pipeline.dispatch import dispatch, embed_declared, recover
+from pipeline.dispatch import dispatch, embed_again, embed_declared, recover
 from pipeline.embedding import version
 from pipeline.errors import LedgerError, RedisError
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, reembed
 from pipeline.settings import Settings
+from pipeline.storylines.options import FilingOptions
 from workers import logs
 from workers.process import Stop, now
 
@@ -18,6 +20,7 @@ log = logs.get("janitor")
 DISPATCH_SECONDS = 0.5
 DECLARED_EVERY = timedelta(seconds=2)  # a job that fails is enqueued again at this pace, not at that of dispatch
 RECOVER_EVERY = timedelta(seconds=5)
+AGAIN_EVERY = timedelta(minutes=10)  # a look through all that filing remembers, which mostly finds nothing
 TROUBLE_SECONDS = 5.0  # between tries while Redis or the ledger is away
 
 
@@ -28,7 +31,8 @@ class Janitor:
         self._settings = settings
         self._ledger = ledger
         self._redis = client
-        self._declared = self._recovered = datetime.min.replace(tzinfo=UTC)
+        self._declared = self._recovered = self._looked = datetime.min.replace(tzinfo=UTC)
+        self._before: int | None = None  # where it is with embedding again, None while that rests
 
     def run(self, stop: Stop) -> None:
         """Work until asked to stop. Redis or the ledger being away is waited out."""
@@ -54,7 +58,19 @@ class Janitor:
             self._recovered = moment
             if done.returned or done.dead:
                 log.warning("put back", returned=done.returned, dead=done.dead)
-        return dispatch(self._ledger, self._redis, settings, moment)
+        handed_out = dispatch(self._ledger, self._redis, settings, moment)
+        self._embed_again(moment)
+        return handed_out
+
+    def _embed_again(self, moment: datetime) -> None:
+        if self._before is None and abs(moment - self._looked) < AGAIN_EVERY:
+            return
+        before = self._before or reembed.NEWEST
+        since = moment - FilingOptions().horizon
+        self._looked = moment
+        self._before = embed_again(
+            self._ledger, self._redis, self._settings, version(self._settings.model), since, before
+        )
 
 
 def run(settings: Settings, ledger: Ledger, client: redis.Redis, stop: Stop) -> None:

@@ -55,8 +55,8 @@ def fetch(settings: Settings) -> None:
 
     sandbox = parsers.sandbox(settings)
     try:
-        open_ledger(settings.ledger_url).close()  # a missing schema is told now, not by every job
-        work.prepare(settings, sandbox)
+        work.prepare(settings, sandbox, open_ledger(settings.ledger_url))  # a missing schema is told now
+        gc.freeze()  # the work-horses share this memory as long as none of them looks through it
         rqworker.work(settings, queues.FETCH, Worker)
     finally:
         sandbox.close()
@@ -70,8 +70,9 @@ def embed(settings: Settings) -> None:
     from workers import rqworker
 
     ledger = open_ledger(settings.ledger_url)
-    work.setup(settings, ledger, Embedder(settings.model))
-    logs.get("embed").info("model loaded")
+    embedder = Embedder(settings.model, runtime=settings.embed_runtime)
+    work.setup(settings, ledger, embedder)
+    logs.get("embed").info("model loaded", vectors=embedder.version, runtime=embedder.runtime)
     rqworker.work(settings, queues.EMBED, SimpleWorker)
     ledger.close()
 

@@ -54,9 +54,30 @@ def test_the_lines_are_independent(ledger: Ledger, client: redis.Redis, settings
 
 def test_a_host_is_handed_out_once_in_its_spacing(ledger: Ledger, client: redis.Redis, settings: Settings) -> None:
     ids = queued(ledger, *(f"https://paper.example/{number}" for number in range(3)))
-    given = [dispatch(ledger, client, settings, at(seconds)) for seconds in (0, 0.5, 1, 1.5, 2)]
+    given, taken = [], []
+    for seconds in (0, 0.5, 1, 1.5, 2):
+        given.append(dispatch(ledger, client, settings, at(seconds)))
+        taken += [job.args[1] for job in jobs(client, FETCH)]
+        queues.queue(client, FETCH).empty()
     assert given == [1, 0, 1, 0, 1]
-    assert [job.args[1] for job in jobs(client, FETCH)] == [[article] for article in ids]
+    assert taken == [[article] for article in ids]
+
+
+def test_while_a_job_waits_only_full_ones_follow(ledger: Ledger, client: redis.Redis, settings: Settings) -> None:
+    ready = [fetched(ledger, f"https://ready-{number}.example/a") for number in range(1)]
+    ids = queued(ledger, *hosts(1))
+    assert dispatch(ledger, client, settings, at(5)) == 2
+    ready += [fetched(ledger, f"https://more-{number}.example/a") for number in range(1)]
+    ids += queued(ledger, "https://other.example/a")
+    assert dispatch(ledger, client, settings, at(10)) == 0, "two batches of one each"
+    ready += [fetched(ledger, f"https://still-{number}.example/a") for number in range(2)]
+    ids += queued(ledger, "https://third.example/a", "https://fourth.example/a")
+    assert dispatch(ledger, client, settings, at(15)) == 4, "a full batch of each, and one of each is left over"
+    for name, all_ in ((FETCH, ids), (EMBED, ready)):
+        first, second = jobs(client, name)
+        assert [first.args[1], second.args[1]] == [all_[:1], all_[1:3]]
+        queues.queue(client, name).empty()
+    assert dispatch(ledger, client, settings, at(20)) == 2, "nobody waits: what is left goes out"
 
 
 def test_what_is_not_due_yet_waits(ledger: Ledger, client: redis.Redis, settings: Settings) -> None:

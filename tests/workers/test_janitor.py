@@ -108,6 +108,7 @@ def test_what_a_dead_worker_held_comes_back_and_is_given_up_in_the_end(
     for death in range(1, settings.max_attempts + 1):
         seconds = 100.0 * death
         (job,) = [job for job in jobs(client, queues.FETCH) if job.id == row(sqlite_ledger, article)["job_id"]]
+        queues.queue(client, queues.FETCH).empty()  # it was taken
         assert len(claim(sqlite_ledger, job, seconds)) == 1
         janitor.step(at(seconds + 29))
         assert row(sqlite_ledger, article)["lease_owner"] == "worker", "its lease still holds"
@@ -172,7 +173,7 @@ def test_the_whole_way_of_an_article_through_rq(
     monkeypatch.setattr(rqworker, "JOBS_BEFORE_RECYCLING", 1)
     site.pages["/a"] = Answer(page())
     article = take_in(sqlite_ledger, site.url("/a"), now())
-    fetch.prepare(settings, sandbox)
+    fetch.prepare(settings, sandbox, sqlite_ledger)
     embed.setup(settings, sqlite_ledger, embedder)
     assert Janitor(settings, sqlite_ledger, client).step(now()) == 1
     with _signals_kept():

@@ -79,7 +79,7 @@ def embed(
     if check:
         from pipeline.embedding import Embedder
 
-        Embedder(settings.model)
+        Embedder(settings.model, runtime=settings.embed_runtime)
         return
     from workers import services
 
