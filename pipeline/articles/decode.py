@@ -35,6 +35,7 @@ _ESCAPES = (b"\x1b$", b"\x1b(")  # ISO-2022-JP is pure ASCII to look at
 _MAX_BAD_SHARE = 0.01
 """A declared charset that cannot read more than this share of the non-ASCII bytes is taken for wrong."""
 _SAMPLE_BYTES = 20_000
+_CONTROL_BYTES = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -46,24 +47,33 @@ def decode(body: bytes, content_type: str | None = None) -> tuple[str, str]:
     Control characters that no XML can hold are dropped.
     """
     text, encoding = _decode(body, _HEADER.search(content_type or ""))
-    return _CONTROLS.sub("", text), encoding
+    if encoding.startswith(("utf-16", "utf-32", "iso2022")) or "\ufffe" in text or "\uffff" in text:
+        text = _CONTROLS.sub("", text)
+    return text, encoding
 
 
 def _decode(body: bytes, header: re.Match[str] | None) -> tuple[str, str]:
     for mark, encoding in _BOMS:
         if body.startswith(mark):
-            return body[len(mark) :].decode(encoding, "replace"), encoding
+            body = body[len(mark) :]
+            return (body if "-" in encoding[4:] else _printable(body)).decode(encoding, "replace"), encoding
     declared = [name for name in (_known(header.group(1) if header else None), _declared_inside(body)) if name]
     if wide := _wide(body):
         return body.decode(wide, "replace"), wide
-    if any(mark in body for mark in _ESCAPES) and "iso2022_jp" in declared:
+    if "iso2022_jp" in declared and any(mark in body for mark in _ESCAPES):
         return body.decode("iso2022_jp", "replace"), "iso2022_jp"
+    body = _printable(body)
     if (text := _utf8(body, declared="utf-8" in declared)) is not None:
         return text, "utf-8"
     for encoding in declared:
         if encoding != "utf-8" and (text := _read_as(body, encoding)) is not None:
             return text, encoding
     return _detected(body)
+
+
+def _printable(body: bytes) -> bytes:
+    """Without control bytes; in no charset that holds ASCII are they part of another character."""
+    return body.translate(None, _CONTROL_BYTES)
 
 
 def _known(label: str | None) -> str | None:

@@ -66,7 +66,7 @@ def read(tree: HtmlElement, url: str, nodes: Sequence[jsonld.Node]) -> Head:
 
 def _times(tree: HtmlElement) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
-    for element in tree.iter("time", "span", "abbr", "p", "div"):
+    for element in tree.iter("time", "span", "abbr", "p", "div"):  # by hand: XPath takes three times as long
         if element.tag == "time":
             value = element.get("datetime") or element.text_content()
         elif element.get("itemprop") in ("datePublished", "dateModified"):

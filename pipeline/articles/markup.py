@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from lxml import etree
-from lxml.html import HtmlElement, HTMLParser, document_fromstring
+from lxml.html import HtmlComment, HtmlElement, HTMLParser, HtmlProcessingInstruction, document_fromstring
 
 MAX_CHARS = 3_000_000
 MAX_TAGS = 40_000
@@ -40,6 +40,10 @@ class Stripped:
     cut: bool = False
 
 
+# One class for all elements: the lookup by name that lxml.html brings is a Python call for each element met.
+_CLASSES = etree.ElementDefaultClassLookup(element=HtmlElement, comment=HtmlComment, pi=HtmlProcessingInstruction)
+
+
 def strip(text: str) -> Stripped:
     """Cut out what holds no prose. `cut` is True when the page was longer than the limits allow."""
     kept: list[str] = []
@@ -63,6 +67,7 @@ def parse(html: str) -> HtmlElement | None:
         return None
     # `huge_tree`: without it text nested deeper than about 250 levels is lost without a word.
     parser = HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True, collect_ids=False)
+    parser.set_element_class_lookup(_CLASSES)
     try:
         return document_fromstring(html.encode("utf-8", "replace"), parser=parser)
     except etree.ParserError:
@@ -99,7 +104,10 @@ def _shorten_tags(text: str) -> str:
     """Take the attributes from tags that are too long; only stretches without an end tag can hold one."""
     if len(text) <= MAX_TAG_CHARS:
         return text
-    return "</".join(_shorten(part) if len(part) > MAX_TAG_CHARS else part for part in text.split("</"))
+    parts = text.split("</")
+    if max(map(len, parts)) <= MAX_TAG_CHARS:
+        return text
+    return "</".join(_shorten(part) if len(part) > MAX_TAG_CHARS else part for part in parts)
 
 
 def _shorten(part: str) -> str:

@@ -59,7 +59,7 @@ def read_page(body: bytes, *, url: str, content_type: str | None = None, hint: E
         raise RejectedError("the page is empty", reason="empty")
     top = head.read(tree, url, jsonld.read(stripped.json_ld))
     about = metadata.read(top, tree, feed_title=hint.title if hint else "")
-    page = squeeze("".join(tree.itertext())[:60_000])
+    page = str(tree.text_content())
     fronts = reject.front_signs(top, tree)
     lines, source = extract(tree, top.article)
     titles = [*about.titles, *([hint.title] if hint and hint.title else [])]

@@ -69,8 +69,55 @@ PROMOTION = _any(
     r"(?:getty images|\(?file photo\)?)", r"(?:©|\(c\)|copyright)\s?.{0,160}\ball rights reserved.{0,80}",
     r"all rights reserved\.?", r"(?:tags?|topics|filed under|categories|labels)\s*:.{0,200}",
     r"(?:back to top|skip to (?:main )?content|loading\.*|play video)",
+    r"\(?(?:related|more|also|next|trending)(?: (?:stories|articles|news|coverage|reading|video|link))?\s*:"
+    r".{0,160}[^.]\)?",
+    r"also on [\w.-]+\.[a-z]{2,}\b.{0,200}", r"don['’]?t miss(?: it| out| this)?",
+    r"(?:more|must[- ]reads?|more must[- ]reads?|latest) from .{2,40}[^.]",
+    r"(?:people are also reading|what to read next|in this (?:article|story)|on this page|table of contents)",
+    r"(?:install|download|get|try)\b.{0,40}\bapp\b.{0,60}", r"be the first to (?:get|know|hear|read|receive)\b.{0,100}",
+    r"(?:like|love|enjoy(?:ed|ing)?)\b.{0,20}\b(?:story|article|this|reading)\?.{0,120}",
+    r"(?:tell us what you think|have your say|join the (?:conversation|discussion))\b.{0,60}",
+    r"(?:order reprints|an error (?:has )?occurred, please.{0,40}|this article has been sent to.{0,40}|thank you)",
+    r"thank you for (?:subscribing|signing up|registering)\b.{0,160}", r"(?:submitted|file|courtesy|handout) photo",
+    r"(?:folgen sie uns|suivez-nous|síguenos|siga-nos|seguici|volg ons) (?:auf|sur|en|no|na|su|op)\b.{0,160}",
 )  # fmt: skip
+_NETWORKS = r"(?:twitter|x|facebook|instagram|threads|linkedin|youtube|tiktok|bluesky|mastodon|whatsapp|telegram)"
+_AGENCIES = (
+    r"(?:AP|AFP|REUTERS|Reuters|EPA|dpa|DPA|ANSA|EFE|PA|TASS|Getty(?: Images)?|GETTY(?: IMAGES)?|Shutterstock|iStock"
+    r"|Alamy|Unsplash|IMAGO|imago)"
+)
+# What an outlet says of itself, its writers and its pictures; up to two sentences before it go with it.
+NOTE = _any(
+    r"(?:.{0,200}[.!?:]\s+)?(?:please )?(?:sign up|subscribe|register)\b.{0,120}"
+    r"\b(?:newsletters?|inbox|daily e-?mail|e-?mail alerts?)\b.{0,160}",
+    r".{0,200}\b(?:subscribing|signing up)\b.{0,60}\b(?:you agree|your consent|you consent)\b.{0,250}",
+    r"(?:.{0,200}[.!?]\s+)?follow\b.{0,80}\bon " + _NETWORKS + r"\b.{0,150}",
+    r"(?:e-?mail|contact|reach|write to)\b[^.!?]{0,80}\S@\S.{0,160}", r".{0,200}\be-?mail:? \S+@\S+.{0,80}",
+    r".{0,120}\b(?:can|may) be reached (?:at|on|by|via)\b.{0,200}",
+    r".{0,200}\bmay (?:earn|receive|get) (?:an? )?(?:small )?(?:affiliate )?commissions?\b.{0,200}",
+    r".{0,160}\bcontributed (?:to (?:this|the)|reporting to this) (?:report|story|article)\W{0,3}",
+    r"this copy is for your personal, non-commercial use only\b.{0,350}",
+    r"this (?:story|article|post) (?:was|has been) (?:originally |first |last )?(?:published|updated|posted)\b.{0,80}",
+    r"the (?:opinions?|views?) expressed (?:here|in|are|by)\b.{0,250}",
+    r".{0,250}[/(|©]\s*(?-i:" + _AGENCIES + r")\b(?:[^.]{0,25}|.{0,30}\))",
+    r"[^.:]{0,30}\b(?:image|photo|gallery|picture|illustration|foto|imagen|bild)s?"
+    r"(?: (?:credit|courtesy|by|via|source))?\s*:.{0,150}",
+    r"(?:melden sie sich|abonnieren sie|jetzt)\b.{0,80}\bnewsletter\b.{0,160}",
+    r"(?:inscrivez-vous|abonnez-vous|recevez)\b.{0,80}\b(?:newsletters?|lettre d['’]information)\b.{0,160}",
+    r"(?:suscríb\w+|regístr\w+|recib[ae])\b.{0,80}\b(?:newsletters?|bolet[ií]n\w*)\b.{0,160}",
+    r"(?:assine|inscreva-se|cadastre-se|receba)\b.{0,80}\b(?:newsletters?|boletim)\b.{0,160}",
+    r"(?:iscriviti|abbonati)\b.{0,80}\bnewsletter\b.{0,160}",
+    r"(?:meld je aan|schrijf je in|ontvang)\b.{0,80}\bnieuwsbrief\b.{0,160}",
+)  # fmt: skip
+# No line is a note without one of these; looked for first, since a note may begin with anything.
+NOTE_HINTS = (
+    "newsletter", "inbox", "subscri", "signing up", "follow", "@", "reached", "commission", "contributed", "this copy",
+    "this story", "this article", "this post", "expressed", "image", "photo", "gallery", "picture", "illustration",
+    "foto", "bild", "(", "/", "|", "©", "mail", "lettre d", "bolet", "nieuwsbrief",
+)  # fmt: skip
+TAG_HEADING = _any(r"tags?|topics|schlagw(?:ö|oe)rter|themen|mots[- ]cl[ée]s|etiquetas|palavras[- ]chave|argomenti")
 BYLINE = _any(
+    r"(?:.{0,12}-\s*)?(?:publicado por|posted by|posted in|filed under|categor(?:y|ia|ies|ía|ías|ias))\s*:?\s.{1,160}",
     r"(?:by|von|por|par|di|door)\s+[^.!?]{3,80}",
     r"(?:(?:last )?(?:updated|published|posted|modified)|aktualisiert|publié|publicado)\b.{0,80}",
     r"\d{1,2}\s+min(?:ute)?s?\s+read", r"\d+\s+(?:min(?:ute)?s?|hours?|days?)\s+ago",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from itertools import islice
 
+from lxml import etree
 from lxml.html import HtmlElement
 
 from pipeline.articles.wording import squeeze
@@ -12,10 +15,19 @@ PROSE_CHARS = 500
 """An element with this much in long paragraphs is part of the article whatever it is called (about three sentences
 each; newsletter and comment boxes stay below)."""
 PARAGRAPH_CHARS = 80
+LEAST_ITEMS, HEADLINE_CHARS, LINKED_SHARE = 2, 20, 0.8
+"""A list of so many items or more, each so long and to this share a link, is one of other articles."""
+MAX_QUOTES, WRAPPERS = 100, 4
+MAX_NAME_CHARS = 300
 MAX_PAGE_SHARE = 0.3
 """A box by its name is not taken for one when it holds more of the page's text than this."""
 
 _FRAMES = ("nav", "footer", "aside", "form", "button", "dialog", "fieldset", "select", "menu")
+_TEXTLESS = (
+    "link", "meta", "img", "picture", "source", "track", "iframe", "object", "embed", "video", "audio", "canvas",
+    "input", "textarea", "map", "area", "template",
+)  # fmt: skip
+_LEAVES = ("div", "span", "a", "li", "p", "i", "section", "figure", "noscript", "ul")
 _UNWRAPPED = ("form", "fieldset")
 _BOXED = ("div", "section", "ul", "ol", "p", "span", "header", "table", "dl", "details")
 _BOX = re.compile(
@@ -33,15 +45,20 @@ _BOX = re.compile(
       | breadcrumbs? | post-?navigation | posts-?navigation | nav-?links | pagination | skip-?link
       | advert\w* | ad-?(?:slot|unit|container|wrapper|banner|label) | sponsored | dfp-ad
       | author-?(?:bio|box|info|card) | about-?(?:the-?)?author | tag-?(?:list|cloud) | post-?tags | article-?tags
-      | screen-reader-text | visually-?hidden | sr-only
+      | screen-reader-text | visually-?hidden | sr-only | rollover[\w-]* | tooltip[\w-]* | popover[\w-]*
     )(?:$|[\s_-])""",
     re.IGNORECASE | re.VERBOSE,
 )
 
 
+_EMBEDDED = re.compile(r"twitter|tweet|instagram|tiktok|bluesky|mastodon|fb-|text-post-media", re.IGNORECASE)
+
+
 def prune(tree: HtmlElement) -> None:
-    """Cut frames and boxes out of `tree`, in place; text that follows them stays."""
-    total = max(1, len(squeeze("".join(tree.itertext()))))
+    """Cut frames, boxes and lists of links out of `tree`, in place; text that follows them stays."""
+    total = max(1, _chars(tree))
+    etree.strip_elements(tree, *_TEXTLESS, with_tail=False)
+    _free_quotes(tree)
     for element in list(tree.iter(*_FRAMES)):
         if element.getparent() is None:
             continue
@@ -49,12 +66,56 @@ def prune(tree: HtmlElement) -> None:
             element.drop_tree()
         elif element.tag in _UNWRAPPED:
             element.tag = "div"  # whole pages live in one form; extractors drop forms unseen
-    for element in list(tree.iter(*_BOXED)):
-        name = f"{element.get('class') or ''} {element.get('id') or ''}"
-        if len(name) < 3 or not _BOX.search(name) or element.getparent() is None:
+    for element in [element for element in tree.iter(*_BOXED) if _is_box(element)]:
+        if element.getparent() is None or element.find(".//h1") is not None:
             continue
-        if element.find(".//h1") is None and prose_chars(element) < PROSE_CHARS and not _is_page(element, total):
+        if prose_chars(element) < PROSE_CHARS and not _is_page(element, total):
             element.drop_tree()
+    for element in reversed(list(tree.iter(*_LEAVES))):
+        if not len(element) and not (element.text or "").strip() and element.getparent() is not None:
+            element.drop_tree()
+    for element in list(tree.iter("ul", "ol")):
+        if element.getparent() is not None and _lists_links(element) and not _is_page(element, total):
+            element.drop_tree()
+
+
+def _is_box(element: HtmlElement) -> bool:
+    name = f"{element.get('class') or ''} {element.get('id') or ''}"
+    return len(name) >= 3 and _names_box(name)
+
+
+@lru_cache(maxsize=4096)
+def _names_box(name: str) -> bool:
+    return _BOX.search(name[:MAX_NAME_CHARS]) is not None
+
+
+def _free_quotes(tree: HtmlElement) -> None:
+    """Take the names from posts of social networks that an article quotes, and from what is wrapped around them: by
+    these names extractors know share bars."""
+    for quote in islice(tree.iter("blockquote"), MAX_QUOTES):
+        if not _EMBEDDED.search(quote.get("class") or ""):
+            continue
+        size = len(squeeze("".join(quote.itertext())))
+        for element in (quote, *islice(quote.iterancestors("div", "figure", "section"), WRAPPERS)):
+            if len(squeeze(element.text_content())) > size * 1.5 + 40:
+                break
+            for key in ("class", "id"):
+                element.attrib.pop(key, None)
+            if element.tag == "figure":
+                element.tag = "div"
+
+
+def _lists_links(element: HtmlElement) -> bool:
+    """Whether each item of a list is a link as long as a headline: what else there is to read."""
+    items = [item for item in element if item.tag == "li"]
+    if len(items) < LEAST_ITEMS:
+        return False
+    for item in items:
+        size = len(squeeze("".join(item.itertext())))
+        linked = sum(len(squeeze(link.text_content())) for link in item.iter("a"))
+        if size < HEADLINE_CHARS or linked < LINKED_SHARE * size:
+            return False
+    return True
 
 
 def prose_chars(element: HtmlElement) -> int:
@@ -63,10 +124,14 @@ def prose_chars(element: HtmlElement) -> int:
     for paragraph in element.iter("p"):
         text = squeeze("".join(paragraph.itertext()))
         if len(text) >= PARAGRAPH_CHARS:
-            linked = sum(len("".join(link.itertext())) for link in paragraph.iter("a"))
+            linked = sum(len(link.text_content()) for link in paragraph.iter("a"))
             chars += len(text) if linked < len(text) * 0.5 else 0
     return chars
 
 
 def _is_page(element: HtmlElement, total: int) -> bool:
-    return len(squeeze("".join(element.itertext()))) > MAX_PAGE_SHARE * total
+    return _chars(element) > MAX_PAGE_SHARE * total
+
+
+def _chars(element: HtmlElement) -> int:
+    return sum(map(len, element.text_content().split()))

@@ -11,6 +11,7 @@ from lxml.html import HtmlElement
 
 from pipeline.articles import jsonld, phrases
 from pipeline.articles.head import Head
+from pipeline.articles.wording import squeeze
 from pipeline.errors import RejectedError
 
 MIN_CHARS = 200
@@ -26,6 +27,7 @@ VIDEO_CHARS = 800
 WALL_LINE_CHARS = 400
 """Paragraphs up to this length that speak of logins, consent or subscriptions do not count as text."""
 
+MAX_PAGE_CHARS = 60_000
 LONG_CHARS = 2_500
 """A page with as much prose needs one sign more to pass for a section front."""
 
@@ -44,6 +46,12 @@ _TYPES = (
 )  # fmt: skip
 _MARKUP = re.compile(rb"<(?:!doctype|html|head|body|title|meta|div|p|article)\b", re.IGNORECASE)
 _FEED = re.compile(rb"^\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:rss|feed|rdf:RDF)\b", re.DOTALL)
+
+_BINARY = bytes([*range(9), 11, *range(14, 27), *range(28, 32)])
+"""Bytes of no text (WHATWG MIME Sniffing, "binary data byte")."""
+SAMPLE_BYTES = 65_536
+MAX_BINARY_SHARE = 0.03
+"""Noise has 10 % of them; a page that a template damaged has a few."""
 
 _FRONT_TYPES = {"CollectionPage", "ItemList", "SearchResultsPage", "ProfilePage", "AboutPage", "ContactPage"}
 _FRONT_PATH = re.compile(
@@ -69,13 +77,24 @@ def check_bytes(body: bytes, content_type: str | None) -> None:
     if _FEED.match(head):
         raise RejectedError("the address leads to a feed, not to a page", reason="feed")
     kind = (content_type or "").partition(";")[0].strip().lower()
-    if _MARKUP.search(body[:4096]) or b"<\x00" in body[:200] or b"\x00<" in body[:200]:
+    if b"<\x00" in body[:200] or b"\x00<" in body[:200]:  # UTF-16
+        return
+    if _MARKUP.search(body[:4096]):
+        _check_text(body)
         return
     for prefix, reason in _TYPES:
         if kind.startswith(prefix):
             raise RejectedError(f"the address leads to {kind}, not to a page", reason=reason)
     if not _MARKUP.search(body):
         raise RejectedError(f"there is no HTML in what came ({kind or 'no content type'})", reason="not-html")
+    _check_text(body)
+
+
+def _check_text(body: bytes) -> None:
+    """Refuse what no text is made of, whatever markup stands in it: noise of some length has a `<p>` as well."""
+    sample = body[:SAMPLE_BYTES]
+    if len(sample) - len(sample.translate(None, _BINARY)) > MAX_BINARY_SHARE * len(sample):
+        raise RejectedError("what came is no text, although it holds something like markup", reason="binary")
 
 
 def check_article(head: Head, *, fronts: int, title: str, paragraphs: Sequence[str], extracted: str, page: str) -> None:
@@ -86,7 +105,7 @@ def check_article(head: Head, *, fronts: int, title: str, paragraphs: Sequence[s
     is wrong once the text is too short. Raises RejectedError:
     `challenge`, `error-page`, `login`, `consent`, `paywall`, `video`, `section-front` or `too-short`.
     """
-    size = sum(len(paragraph) for paragraph in paragraphs if not _is_wall_line(paragraph))
+    size = _readable(paragraphs, LONG_CHARS if fronts else VIDEO_CHARS)
     if fronts >= (2 if size < LONG_CHARS else 3):
         raise RejectedError("the page lists articles and is none itself", reason="section-front")
     if size < STUB_CHARS and (phrases.PAYWALL.search(extracted) or _is_closed(head)):
@@ -96,8 +115,18 @@ def check_article(head: Head, *, fronts: int, title: str, paragraphs: Sequence[s
     titles = [text for text in (head.title, title, *head.h1[:1]) if text]
     least = _least(head, "".join(paragraphs))
     if size < least or _is_error(titles, paragraphs):
-        reason, said = _name(titles, page)
+        reason, said = _name(titles, squeeze(page[:MAX_PAGE_CHARS]))
         raise RejectedError(said or f"only {size} characters of text were found, {least} are needed", reason=reason)
+
+
+def _readable(paragraphs: Sequence[str], enough: int) -> int:
+    """Characters that are no wall's; not counted on once they are `enough`, for the looking costs."""
+    size = 0
+    for paragraph in sorted(paragraphs, key=len, reverse=True):
+        if size >= enough:
+            break
+        size += 0 if _is_wall_line(paragraph) else len(paragraph)
+    return size
 
 
 def _is_wall_line(line: str) -> bool:

@@ -34,7 +34,7 @@ LEAST_TIMED_ROWS, TIMED_SHARE, MAX_ROWS = 3, 0.6, 200
 _SECTIONS = ("tbody", "thead", "tfoot")
 _DATA = ("th", "caption", "thead", "colgroup")
 _GRID_COLUMNS, _GRID_ROWS = 2, 2
-_INLINE = frozenset(
+INLINE = frozenset(
     "a abbr acronym b big br cite code del dfn em i img ins kbd mark nobr q s small span strike strong sub sup time tt "
     "u var wbr".split()
 )
@@ -62,7 +62,7 @@ def unwrap(tree: HtmlElement) -> None:
     blocks = _font_blocks(tree)
     cells = [cell for table in layout for cell in _cells(table)]
     for block in [*blocks, *(cell.element for cell in cells)]:
-        _make_paragraphs(block)
+        make_paragraphs(block)
     _count_prose(tree, cells)
     if sum(cell.prose for cell in cells) >= LEAST_PROSE_CHARS:
         for cell in list(_chrome(cells)):
@@ -117,7 +117,7 @@ def _font_blocks(tree: HtmlElement) -> list[HtmlElement]:
     """Make a block of each `<font>` that holds more than a line, and return them; the others become part of a line."""
     blocks = []
     for font in reversed(list(tree.iter("font"))):  # the inner ones first: one with a block inside is a block too
-        if any(child.tag == "br" or child.tag not in _INLINE for child in font):
+        if any(child.tag == "br" or child.tag not in INLINE for child in font):
             font.tag = "div"
             blocks.append(font)
         else:
@@ -165,7 +165,7 @@ class _Lines:
         return self._current
 
 
-def _make_paragraphs(cell: HtmlElement) -> None:
+def make_paragraphs(cell: HtmlElement) -> None:
     """Make a `<p>` of each run of text that stands bare in a cell; two line breaks in a row end a run."""
     children = list(cell)
     texts = [cell.text, *(child.tail for child in children)]
@@ -177,7 +177,7 @@ def _make_paragraphs(cell: HtmlElement) -> None:
     for child, text in zip([None, *children], texts, strict=True):
         if child is not None and child.tag == "br":
             made.breaks += 1
-        elif child is not None and child.tag in _INLINE:
+        elif child is not None and child.tag in INLINE:
             made.take(child)
         elif child is not None:
             made.put(child)

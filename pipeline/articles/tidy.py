@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from pipeline.articles import dates, phrases
 from pipeline.articles.wording import fold, squeeze
 
+MAX_LINES = 5_000
+"""Of a text; the longest of 281 news pages has 600. Looking at 20,000 takes seconds."""
 HEAD_LINES = 8
 """Bylines, dates and breadcrumbs stand among the first lines, if they were taken with the text at all."""
+MAX_FURNITURE_CHARS, MAX_NOTE_CHARS = 300, 420
+LEAST_TAGS = 2  # commas between them
 TAIL_SHARE = 0.45
 """A heading such as "Leave a Reply" ends the article when what follows is at most this share of it."""
 
@@ -36,7 +41,7 @@ def tidy(lines: Iterable[str], titles: Sequence[str], *, authors: Sequence[str] 
     """
     known = {folded for title in titles if len(folded := fold(title)) >= 8}
     people = {folded for author in authors if (folded := fold(author))}
-    paragraphs = _without_form([squeeze(line) for line in lines])
+    paragraphs = _without_tags(_without_form([squeeze(line) for line in islice(lines, MAX_LINES)]))
     kept: list[str] = []
     seen: set[str] = set()
     for number, line in enumerate(paragraphs):
@@ -71,9 +76,14 @@ def _is_prompt(line: str) -> bool:
 def is_furniture(line: str) -> bool:
     """Whether a line belongs to a form, a share bar or a promotion rather than to any text."""
     bare = line.strip(" -–—*|•·#>»")
-    if len(bare) > 300:
+    if len(bare) > MAX_NOTE_CHARS:
         return False
-    return bool(phrases.COMMENT_FORM.fullmatch(bare) or phrases.PROMOTION.fullmatch(bare)) or _is_share_bar(bare)
+    if len(bare) <= MAX_FURNITURE_CHARS and (
+        phrases.COMMENT_FORM.fullmatch(bare) or phrases.PROMOTION.fullmatch(bare) or _is_share_bar(bare)
+    ):
+        return True
+    low = bare.casefold()
+    return any(hint in low for hint in phrases.NOTE_HINTS) and phrases.NOTE.fullmatch(bare) is not None
 
 
 def _is_share_bar(line: str) -> bool:
@@ -104,3 +114,15 @@ def _without_form(lines: list[str]) -> list[str]:
             if rest <= TAIL_SHARE * total:
                 return lines[:number]
     return lines
+
+
+def _without_tags(lines: list[str]) -> list[str]:
+    """Without a heading such as "Tags" and the list of words below it."""
+    dropped: set[int] = set()
+    for number, line in enumerate(lines):
+        if phrases.TAG_HEADING.fullmatch(line.strip(" -–—*|•·#:")):
+            dropped.add(number)
+            below = lines[number + 1] if number + 1 < len(lines) else ""
+            if below.count(",") >= LEAST_TAGS and not _SENTENCE_END.search(below):
+                dropped.add(number + 1)
+    return [line for number, line in enumerate(lines) if number not in dropped]

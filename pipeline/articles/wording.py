@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 
-_BLANKS = re.compile(r"[\s\u00a0\u200b\u200e\u200f\u2060\ufeff]+")
+_INVISIBLE = re.compile("[\u200b\u200e\u200f\u2060\ufeff]+")  # blanks that str.split does not know
 _SEPARATORS = re.compile(r"\s+[|\-–—·•»:]+\s+|\s*\|\s*|\s+[»›]\s*")
 _NOT_WORD = re.compile(r"[\W_]+")
 
@@ -15,15 +15,16 @@ def squeeze(text: str) -> str:
     """One line: blanks of all kinds to one space, HTML entities resolved (twice escaped ones as well), NFC."""
     if "&" in text:
         text = html.unescape(html.unescape(text))
-    return unicodedata.normalize("NFC", _BLANKS.sub(" ", text).strip())
+    if text.isascii():
+        return " ".join(text.split())
+    return unicodedata.normalize("NFC", " ".join(_INVISIBLE.sub(" ", text).split()))
 
 
 def fold(text: str) -> str:
     """What two titles are compared by: letters and digits alone, without case, accents and typography."""
     if text.isascii():
         return _NOT_WORD.sub("", text.casefold())
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return _NOT_WORD.sub("", "".join(char for char in plain if not unicodedata.combining(char)))
+    return _NOT_WORD.sub("", unicodedata.normalize("NFKD", text.casefold()))  # accents, parted off, are no word either
 
 
 def words(text: str) -> set[str]:

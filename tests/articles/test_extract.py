@@ -158,6 +158,28 @@ def test_hostile_markup_is_scanned_in_linear_time(piece: str) -> None:
         "Story continues below advertisement",
         "Tags: harbour, council",
         "Photo credit: M. Lind / The Harbour Post",
+        "RELATED: The ferry is late again",
+        "(MORE: The ferry is late again)",
+        "DON'T MISS",
+        "More Must-Reads From The Post",
+        "Install the Harbour Post app for free",
+        "Like this story? Share it with a friend!",
+        "There's plenty more where that came from. Sign up for The Quay today to get it in your inbox daily.",
+        "Subscribing to a newsletter indicates your consent to our Terms of Use and Privacy Policy.",
+        "Follow the Harbour Post on Facebook, X and Instagram.",
+        "Have a tip? Follow her on Twitter @lind or on Facebook.",
+        "Contact Marta Lind at mlind@example.org.",
+        "Marta Lind can be reached at mlind@example.org.",
+        "When you buy through our links, we may earn an affiliate commission.",
+        "The Post's Ilse Brandt contributed to this report.",
+        "The mayor on the quay on Sunday. (AP Photo/M. Lind)",
+        "Image: M. Lind / Getty Images",
+        "Melden Sie sich für unseren Newsletter an",
+        "Inscrivez-vous à notre newsletter du matin",
+        "Suscríbete a nuestro boletín",
+        "Assine nossa newsletter",
+        "Iscriviti alla nostra newsletter",
+        "Meld je aan voor onze nieuwsbrief",
     ],
 )
 def test_furniture(line: str) -> None:
@@ -183,6 +205,13 @@ def test_furniture(line: str) -> None:
         "Join us, he said, and live.",
         "Share this: the state pays a third of it, and the city the rest.",
         "Subscribe, the king said, to no such plan.",
+        "The union's newsletter said on Monday that members would follow the others.",
+        "The state agency (AP in its old statutes) was dissolved, and its people went to the ministry of transport.",
+        "The ePA (electronic patient file) is late.",
+        "She contributed to the plan and to the report that the council had asked for, and left in May.",
+        "A commission may earn respect, he said.",
+        "Don't miss the boat, the minister told farmers on Monday.",
+        "The picture was taken at night, the police said: it shows the quay.",
     ],
 )
 def test_prose_is_no_furniture(line: str) -> None:
@@ -215,6 +244,11 @@ def test_repeated_paragraphs_are_kept_once_and_short_ones_stay() -> None:
 def test_the_comment_form_ends_the_article_only_near_its_end() -> None:
     assert tidy([*PARAGRAPHS, "Leave a Reply", "Anything below it"], []) == list(PARAGRAPHS)
     assert tidy([PARAGRAPHS[0], "Leave a comment", *PARAGRAPHS[1:]], []) == list(PARAGRAPHS)
+
+
+def test_tags_go_with_their_heading() -> None:
+    assert tidy([*PARAGRAPHS, "Tags", "harbour, council, quay, fishermen"], []) == list(PARAGRAPHS)
+    assert tidy([*PARAGRAPHS, "Topics:", PARAGRAPHS[0] + " Again."], []) == [*PARAGRAPHS, PARAGRAPHS[0] + " Again."]
 
 
 def test_share_bars_of_any_length_are_read_in_no_time() -> None:
