@@ -18,13 +18,14 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 
-from pipeline.errors import LedgerError
+from pipeline.errors import InputError, LedgerError
 from pipeline.ledger import migrations
 
 INTAKE, DISPATCH, FEEDS = 7_583_002, 7_583_003, 7_583_004  # advisory locks of PostgreSQL, any fixed numbers
 BUSY_MS = 30_000  # how long a writer waits for another one; transactions are short, so this is only reached in trouble
 IDLE_MS = 120_000  # how long a transaction may do nothing; the longest pause is a clusterer at work on 500 articles
 CONNECT_SECONDS = 10
+_TOO_LONG = "54"  # the class of PostgreSQL's errors for what passes a limit, as a text too long for an index does
 
 
 class Ledger:
@@ -75,6 +76,8 @@ def _clear_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError, InternalError) as error:
+        if str(getattr(error.orig, "sqlstate", "")).startswith(_TOO_LONG):
+            raise InputError(f"the ledger cannot keep this: {_first_line(error)}") from error
         away = "" if engine.dialect.name == "sqlite" else "; start PostgreSQL or correct SLUGLINE_DATABASE_URL"
         raise LedgerError(f"the ledger {shown(engine)} cannot be used: {_first_line(error)}{away}") from error
     except DatabaseError as error:

@@ -30,8 +30,7 @@ MOST_SIGHTINGS = 10
 """Rows that one URL may have from one feed. Live blogs show a page as several entries; nobody asks for the eleventh."""
 SUSPECT, SUSPECT_SHARE = 3, 0.5
 """New entries, and their share of the document, from which on it is looked whether they are old ones under new names.
-Only then, since it reads all that the feed ever had: a document of which half is new is rare in a feed that is polled
-often enough."""
+Only then: a document of which half is new is rare in a feed that is polled often enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,24 +221,31 @@ def _match(tx: Connection, feed_id: int | None, entries: Sequence[Entry]) -> _Ma
 
 
 def _match_titles(tx: Connection, feed_id: int, match: _Match, here: set[str]) -> None:
-    """Find entries under new keys and new URLs among those that have left the document; undated ones cannot be."""
-    titles = {entry.title for entry in match.fresh if entry.title and entry.published}
+    """Find entries under new keys and new URLs among those that have left the document. Undated ones cannot be, nor
+    those with a mere day: "Correction" may stand twice on one, and a double is better than an article that is lost."""
+    dates = {entry.published for entry in match.fresh if entry.title and _has_time(entry.published)}
+    taken = {row["id"] for _, row in match.known}  # by their URL, under a key that has left the document
     left: dict[tuple[str, datetime], RowMapping] = {}
-    for part in chunks(sorted(titles)):
-        chosen = select(*_ROW).where(sightings.c.feed_id == feed_id, sightings.c.title.in_(part))
+    for part in chunks(sorted(date for date in dates if date is not None)):
+        # By date, of which there is an index: a feed may have shown a million entries, and titles are too long for one.
+        chosen = select(*_ROW).where(sightings.c.feed_id == feed_id, sightings.c.published.in_(part))
         # Sorted here: asked for the order of ids, SQLite would read the whole table in it.
         for row in sorted(tx.execute(chosen).mappings(), key=lambda row: int(row["id"])):
-            if row["published"] and row["entry_key"] not in here:
+            if row["title"] and row["entry_key"] not in here and row["id"] not in taken:
                 left[row["title"], row["published"]] = row
     fresh, match.fresh = match.fresh, []
     for entry in fresh:
-        named = left.pop((entry.title, entry.published), None) if entry.published else None
+        named = left.pop((entry.title, entry.published), None) if entry.published is not None else None
         owner = match.owners.get(match.keys[entry.key])
         if named is None or (owner is not None and owner != named["article_id"]):
             match.fresh.append(entry)
         else:
             match.known.append((entry, named))
             match.moved += 1
+
+
+def _has_time(published: datetime | None) -> bool:
+    return published is not None and (published.hour, published.minute, published.second) != (0, 0, 0)
 
 
 def _rows_by_url(tx: Connection, url_keys: Iterable[str]) -> Iterator[RowMapping]:

@@ -52,7 +52,9 @@ def claim(tx: Connection, now: datetime, token: str, lease: float, limit: int) -
     oldest = select(func.min(pushes.c.id)).where(~busy, active).group_by(pushes.c.feed_id)
     c = pushes.c
     columns = (c.id, c.feed_id, c.content_type, c.body, c.received, c.attempts)
-    chosen = select(*columns).where(c.id.in_(oldest)).order_by(c.id).limit(limit).with_for_update(skip_locked=True)
+    free = or_(c.lease_until.is_(None), c.lease_until < now)  # of the row itself: another poller may just have had it
+    chosen = select(*columns).where(c.id.in_(oldest), free).order_by(c.id).limit(limit)
+    chosen = chosen.with_for_update(skip_locked=True)
     taken: list[Push] = []
     for row in tx.execute(chosen).mappings().all():
         if row["attempts"] >= MAX_ATTEMPTS:

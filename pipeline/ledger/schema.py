@@ -216,6 +216,7 @@ sightings = Table(
     Column("digest", CleanText),  # of what the feed shows of it: another one is an edit
     Column("changes", Integer, nullable=False, server_default="0"),  # how often that changed
     UniqueConstraint("feed_id", "entry_key"),
+    Index(None, "feed_id", "published"),  # entries under new names are looked for by date among all that a feed had
     sqlite_autoincrement=True,
 )
 

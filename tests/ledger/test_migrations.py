@@ -10,12 +10,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import bindparam, inspect, text
 
+from pipeline import urls
 from pipeline.errors import LedgerError
-from pipeline.ledger import connect, migrations, open_ledger
-from pipeline.ledger.schema import metadata
-from tests.ledger.making import processes
+from pipeline.ledger import connect, intake, migrations, open_ledger, polls, work
+from pipeline.ledger.schema import UtcDateTime, metadata
+from tests.ledger.making import START, entry, processes
 
 
 def test_an_empty_database_is_refused_until_it_is_upgraded(empty_url: str) -> None:
@@ -77,6 +78,42 @@ def test_an_upgrade_that_is_cut_short_leaves_nothing_behind(empty_url: str) -> N
         cut_short()
     with ledger.read() as tx:
         assert inspect(tx).get_table_names() == []
+    ledger.close()
+
+
+def test_a_ledger_of_the_release_before_keeps_its_feeds_and_its_work(empty_url: str) -> None:
+    """Feeds get the host whose politeness they are under, and what waits is handed out."""
+    ledger = connect(empty_url)
+    with ledger.write() as tx:
+        command.upgrade(migrations.config(tx), "0001")
+        values = {"when": START, "url": "https://paper.example/feed"}
+        tx.execute(
+            text("INSERT INTO feeds (url, etag, due, created) VALUES (:url, '\"1\"', :when, :when)").bindparams(
+                bindparam("when", type_=UtcDateTime())
+            ),
+            values,
+        )
+        tx.execute(
+            text(
+                "INSERT INTO articles (url_key, url, host_key, feed_id, state, due, seen)"
+                " VALUES (:key, :page, 'paper.example', 1, 'queued', :when, :when)"
+            ).bindparams(bindparam("when", type_=UtcDateTime())),
+            {"when": START, "key": urls.key("https://paper.example/1"), "page": "https://paper.example/1"},
+        )
+    ledger.close()
+    ledger = open_ledger(empty_url, upgrade=True)
+    with ledger.write() as tx:
+        (turn,) = polls.claim_due(tx, START, "token", 60.0, 10)
+        assert (turn.feed.host_key, turn.feed.etag, turn.feed.pace, turn.feed.problems) == (
+            "paper.example",
+            '"1"',
+            {},
+            (),
+        )
+        known = entry("https://paper.example/1")
+        found = intake.record_entries(tx, [known], START, feed_id=1)
+        assert (found.articles, found.sightings) == (0, 1)
+        assert work.due_for_fetch(tx, START, 10) == [(1, "paper.example")]
     ledger.close()
 
 

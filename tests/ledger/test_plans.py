@@ -136,3 +136,14 @@ def test_the_waiting_lines_are_read_in_their_order_without_sorting(full: Ledger)
             assert "TEMP B-TREE" not in plan, plan
             index = {"after": "position", "claim_due": "ix_feeds_state_due"}.get(name, "ix_articles_waiting")
             assert index in plan, plan
+
+
+def test_entries_under_new_names_are_not_looked_for_among_all_that_their_feed_ever_had(full: Ledger) -> None:
+    """A wire of which each document is half new has shown half a million entries after a year."""
+    with full.write() as tx:
+        later = "datetime(first_seen, id || ' seconds')" if full.is_sqlite else "first_seen + id * interval '1 second'"
+        tx.execute(text(f"UPDATE sightings SET feed_id = 2, published = {later}"))
+        tx.execute(text("ANALYZE"))
+    found = [plan for plan in plans(full, HOT["record_entries of a feed"]) if "sightings.published IN" in plan]
+    assert len(found) == 1
+    assert "ix_sightings_feed_id_published" in found[0]

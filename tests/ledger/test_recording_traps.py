@@ -97,6 +97,21 @@ def test_guids_and_links_that_are_new_at_each_fetch_are_known_by_title_and_date(
     assert done[-1] == Recorded(articles=0, sightings=0, known=10), "stable once it has switched"
 
 
+def test_a_row_that_was_taken_over_by_its_url_is_not_taken_again_by_title_and_date(ledger: Ledger, paper: int) -> None:
+    """After a relaunch all guids are new, and one of the new articles has title and date of a known one."""
+    same = {"title": "Correction", "published": at(-60)}
+    record(ledger, paper, story(1, **same))
+    found = record(
+        ledger,
+        paper,
+        *(story(number, guid=f"new-{number}") for number in (3, 4)),
+        story(2, guid="new-2", **same),
+        story(1, guid="new-1", **same),
+        seconds=300,
+    )
+    assert found == Recorded(articles=3, sightings=0, known=1, renamed=1)
+
+
 def test_a_daily_programme_with_the_same_titles_stays_news(ledger: Ledger, paper: int) -> None:
     """Every day other links under the same titles, undated or with the date of the day."""
     week = [

@@ -49,7 +49,7 @@ def test_it_is_refused_when_it_comes_by_hand(sqlite_ledger: Ledger) -> None:
     assert isinstance(refused.exception, InputError)
     assert "`slugline forget --undo https://paper.example/a" in str(refused.exception)
     assert "may come in again" in said("forget", "--undo", "https://paper.example/a")
-    assert "queued" in said("ingest", "https://paper.example/a")
+    assert "queued" in said("ingest", "--later", "https://paper.example/a")
     assert "was not forgotten" in said("forget", "--undo", "https://paper.example/a")
 
 

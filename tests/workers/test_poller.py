@@ -52,7 +52,7 @@ def test_the_first_poll_is_a_backfill_and_later_news_are_not(
 ) -> None:
     site.pages[FEED] = with_etag(rss("https://a.example/1", "https://a.example/2", title="The Harbour Times"))
     add(ledger, site.url(FEED))
-    poll(settings, ledger, sandbox, client)
+    poll(settings.model_copy(update={"fetch_batch": 1}), ledger, sandbox, client)
     found = one(ledger)
     assert (found.title, found.failures, found.error) == ("The Harbour Times", 0, "")
     assert found.first_polled is not None

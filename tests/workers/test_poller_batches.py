@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, text, update
 
 from pipeline.feeds.schedule import PollOutcome
-from pipeline.ledger import Ledger
-from pipeline.records import Entry, Feed, FeedDocument
+from pipeline.http import Response
+from pipeline.ledger import Ledger, articles, connect, feeds, hosts, polls, work
+from pipeline.ledger.schema import feeds as feed_table
+from pipeline.records import Entry, Feed, FeedDocument, FeedState
 from pipeline.sandbox import Sandbox
 from pipeline.settings import Settings
 from tests.ledger.making import START
@@ -16,7 +25,8 @@ from tests.workers.site import Answer, Site, rss
 from tests.workers.wire import states
 from workers.poller import record
 from workers.poller.outcome import Polled
-from workers.poller.record import BATCH, ENTRIES, Job, batch_size
+from workers.poller.record import BATCH, ENTRIES, Job, Recorder, batch_size
+from workers.process import now
 
 pytestmark = pytest.mark.usefixtures("brisk_poller")
 
@@ -93,3 +103,85 @@ def test_polls_without_news_share_their_transactions(
     assert [one(sqlite_ledger, number).failures for number in range(1, 21)] == [1] * 20
     assert sum(written) == 20
     assert len(written) < 5
+
+
+def test_a_feed_that_moved_to_an_address_that_is_too_long_spoils_none_of_the_others(
+    ledger: Ledger, settings: Settings
+) -> None:
+    """PostgreSQL's index takes some 2,700 bytes; SQLite's takes it."""
+    add(ledger, "https://a.example/feed", "https://b.example/feed")
+    target, before = f"https://a.example/{secrets.token_hex(2000)}", now() - timedelta(days=3)
+    with ledger.write() as tx:
+        moving = {"moved_to": target, "moved_seen": 5, "moved_since": before}
+        tx.execute(update(feed_table).where(feed_table.c.id == 1).values(moving))
+        turns = polls.claim_due(tx, now(), "token", 60.0, 10)
+    jobs = []
+    for turn in turns:
+        hops = ((301, target),) if turn.feed.id == 1 else ()
+        answer = Response(
+            url=turn.feed.url, final_url=target, status=304, headers={}, body=b"", redirects=hops, seconds=0.1
+        )
+        jobs.append(Job(turn.feed, "token", Polled(asked=now(), outcome=PollOutcome(not_modified=True), answer=answer)))
+    recorder = Recorder(settings, ledger, lambda: None)
+    recorder.write(jobs)
+    recorder.close()
+    assert one(ledger, 2).last_success is not None
+    moved = one(ledger, 1)
+    assert moved.due > now(), "it is not asked again at once, for ever"
+    if not ledger.is_sqlite:
+        assert "could not be taken in" in moved.error
+        assert moved.url == "https://a.example/feed"
+
+
+def test_a_batch_and_a_hand_out_do_not_wait_for_each_other(postgres_url: str, settings: Settings) -> None:
+    """A hand-out locks hosts and then their articles; a batch may bring an edit of such an article and a host's wish to
+    be left alone at once. The other way round the two would block each other until PostgreSQL ends one of them."""
+    with contextlib.closing(connect(postgres_url)) as ledger:
+        add(ledger, "https://a.example/feed", "https://b.example/feed")
+        edited = Entry(key="1", url="https://a.example/1", title="Mill closes", summary="Today.")
+        with ledger.write() as tx:
+            articles.record_entries(tx, [edited], now(), feed_id=1)
+            turns = {turn.feed.id: turn.feed for turn in polls.claim_due(tx, now(), "token", 60.0, 10)}
+        document = FeedDocument(format="RSS", entries=(replace(edited, summary="Tomorrow."),))
+        busy = PollOutcome(error="it asks us to slow down", error_reason="throttled", retry_after=600.0)
+        jobs = [
+            Job(turns[1], "token", Polled(asked=now(), outcome=PollOutcome(), document=document)),
+            Job(turns[2], "token", Polled(asked=now(), outcome=busy, throttled="a.example")),
+        ]
+        recorder = Recorder(settings, ledger, lambda: None)
+        with ThreadPoolExecutor(1) as thread:
+            with ledger.write() as tx:
+                hosts.reserve_handout(tx, ["a.example"], now())
+                written = thread.submit(recorder.write, jobs)
+                wait_until_blocked(ledger)
+                work.hand_out(tx, [1], "job", now())
+            written.result(timeout=30)
+        recorder.close()
+        assert "asks us to slow down" in one(ledger, 2).error
+        with ledger.read() as tx:
+            free = hosts.free_at(tx, "a.example")
+        assert free is not None
+        assert free > now() + timedelta(seconds=590)
+
+
+def wait_until_blocked(ledger: Ledger) -> None:
+    """Until a transaction waits for a lock."""
+    for _ in range(500):
+        with ledger.read() as tx:
+            if tx.execute(text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")).scalar_one():
+                return
+        time.sleep(0.01)
+    pytest.fail("nobody waits for anybody")
+
+
+def test_a_feed_that_is_paused_while_it_is_polled_stays_paused(ledger: Ledger, settings: Settings) -> None:
+    add(ledger, "https://a.example/feed")
+    with ledger.write() as tx:
+        (turn,) = polls.claim_due(tx, now(), "token", 60.0, 10)
+        feeds.set_state(tx, 1, FeedState.PAUSED, now())
+    recorder = Recorder(settings, ledger, lambda: None)
+    late = PollOutcome(error="it was not done after 20 s", error_reason="timeout")
+    recorder.write([Job(turn.feed, "token", Polled(asked=now(), outcome=late))])
+    recorder.close()
+    assert one(ledger).failures == 1
+    assert one(ledger).state == FeedState.PAUSED

@@ -122,8 +122,12 @@ class Poller:
             await asyncio.sleep(LEASE_SECONDS / 3)
             since = time.monotonic() - LEASE_SECONDS / 4
             held = [(feed, token) for feed, token, begun in self._running.values() if begun < since]
-            with contextlib.suppress(LedgerError):  # away, which others tell; the next try comes before the lease ends
+            try:  # the next one comes before the leases end
                 await self._recorder.writing(self._renew_once, held)
+            except LedgerError:  # away, which others tell
+                continue
+            except Exception:
+                log.exception("leases not renewed")
 
     def _renew_once(self, held: list[tuple[int, str]]) -> None:
         if held:
@@ -177,6 +181,6 @@ class Poller:
         if self._redis is None:
             return
         try:
-            dispatch(self._ledger, self._redis, self._settings, now())
+            dispatch(self._ledger, self._redis, self._settings, now(), full_only=True)
         except (RedisError, LedgerError) as error:
             log.warning("not dispatched, the janitor will", error=str(error))

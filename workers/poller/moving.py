@@ -42,4 +42,7 @@ def moved(tx: Connection, feed: Feed, polled: Polled, outcome: PollOutcome, mome
     host_key = urls.host_key(found.url)
     hosts.ensure(tx, [host_key], moment)
     log.info("feed moved", feed=feed.id, url=urls.mask(found.url), why=found.reason)
-    return values | {"url": found.url, "host_key": host_key, "served_by": None}
+    # The validators that are kept are those of the URL that served the body: the new address itself, as a rule.
+    served = polled.served.url if polled.served is not None else feed.served_by
+    served = None if served == urls.without_credentials(found.url) else served or urls.without_credentials(feed.url)
+    return values | {"url": found.url, "host_key": host_key, "served_by": served}

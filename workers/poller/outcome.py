@@ -65,8 +65,10 @@ def columns(feed: Feed, polled: Polled, outcome: PollOutcome, moment: datetime) 
     """The columns of the feed that a poll changes, besides when it is due next."""
     values: dict[str, Any] = {"last_polled": polled.asked}
     if outcome.error_reason:
+        values |= {"failures": feed.failures + 1, "error": outcome.error}
         state = updated_state(feed, outcome)
-        return values | {"failures": feed.failures + 1, "error": outcome.error, "state": state}
+        # Written only when the poll changes it: somebody may have paused the feed meanwhile.
+        return values if state == feed.state else values | {"state": state}
     values |= {"failures": 0, "error": "", "last_success": moment, "first_polled": feed.first_polled or moment}
     if (served := polled.served) is not None:
         values |= {"etag": served.etag, "last_modified": served.last_modified}

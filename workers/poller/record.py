@@ -104,6 +104,10 @@ class Recorder:
     def write(self, jobs: list[Job]) -> None:
         """Record these polls. When the ledger refuses what one of them brought, the others do not suffer from it, and
         the refusal is recorded in its stead: it is seen to be in trouble and is not asked again at once."""
+        self._hold_off(jobs)
+        self._record(jobs)
+
+    def _record(self, jobs: list[Job]) -> None:
         try:
             with self._ledger.write() as tx:
                 new = self._write(tx, jobs)
@@ -112,14 +116,14 @@ class Recorder:
         except Exception as error:
             if len(jobs) > 1:
                 for job in jobs:
-                    self.write([job])
+                    self._record([job])
                 return
             (job,) = jobs
             if job.polled.document is None and job.polled.answer is None:
                 raise  # nothing of it came from outside: this is the refusal itself
             log.error("poll refused by the ledger", feed=job.feed.id, error=repr(error)[:500])
             refused = Polled(asked=job.polled.asked, outcome=unforeseen(error))
-            self.write([replace(job, polled=refused)])
+            self._record([replace(job, polled=refused)])
             return
         if new:
             self._found()
@@ -127,21 +131,30 @@ class Recorder:
     def _write(self, tx: Connection, jobs: list[Job]) -> int:
         moment, new = now(), 0
         rows: list[tuple[int, str, dict[str, Any]]] = []
-        paused: dict[str, datetime] = {}
         for job in jobs:
             values, made = self._one(tx, job, moment)
             rows.append((job.feed.id, job.token, values))
             new += made
+        polls.record_all(tx, rows)
+        return new
+
+    def _hold_off(self, jobs: list[Job]) -> None:
+        """Leave hosts alone that asked for it. In a transaction of its own: whoever hands articles out locks their
+        hosts first, and would wait for articles that the batch has locked while that waits for a host."""
+        moment = now()
+        paused: dict[str, datetime] = {}
+        for job in jobs:
             pause = job.polled.outcome.retry_after
             if pause and job.polled.throttled:
                 # More than was asked for, by chance: or everyone who was sent away comes back in the same moment.
                 until = moment + timedelta(seconds=pause * (1 + SPREAD * self._random.random()))
                 paused[job.polled.throttled] = max(until, paused.get(job.polled.throttled, until))
-        hosts.ensure(tx, paused, moment)
-        for key in sorted(paused):
-            hosts.hold_off(tx, key, paused[key])
-        polls.record_all(tx, rows)
-        return new
+        if not paused:
+            return
+        with self._ledger.write() as tx:
+            hosts.ensure(tx, paused, moment)
+            for key in sorted(paused):
+                hosts.hold_off(tx, key, paused[key])
 
     def _one(self, tx: Connection, job: Job, moment: datetime) -> tuple[dict[str, Any], int]:
         """What is to be written of the feed, and how many articles are new."""

@@ -59,6 +59,7 @@ def upgrade() -> None:
         for column in added:
             op.add_column(table, column)
     op.create_index("ix_feeds_leased", "feeds", ["host_key", "lease_until"], unique=False, **only(LEASED))
+    op.create_index(op.f("ix_sightings_feed_id_published"), "sightings", ["feed_id", "published"], unique=False)
     op.create_index("ix_events_withdraw", "events", ["position"], unique=False, **only("withdraw IS NOT NULL"))
     _name_hosts()
     _make_tables()
