@@ -34,21 +34,24 @@ class Recovery:
     dead: int
 
 
-def dispatch(ledger: Ledger, client: redis.Redis, settings: Settings, now: datetime) -> int:
+def dispatch(ledger: Ledger, client: redis.Redis, settings: Settings, now: datetime, *, full_only: bool = False) -> int:
     """Hand out what is due, as far as the queues have room. Returns the number of articles.
 
+    With `full_only` fetch jobs that would not be full are left for the janitor, which hands out twice a second whatever
+    there is: feeds bring articles one by one, and a job of one costs as much as six articles in a job of sixteen.
     Raises RedisError when Redis is away; what had been marked by then comes back through `recover`.
     """
-    return _fetches(ledger, client, settings, now) + _embeds(ledger, client, settings, now)
+    return _fetches(ledger, client, settings, now, full_only) + _embeds(ledger, client, settings, now)
 
 
-def _fetches(ledger: Ledger, client: redis.Redis, settings: Settings, now: datetime) -> int:
+def _fetches(ledger: Ledger, client: redis.Redis, settings: Settings, now: datetime, full_only: bool) -> int:
     waiting = queues.depth(client, FETCH)
     room = settings.queue_jobs - waiting
     if room <= 0:
         return 0
     with ledger.write() as tx:
-        due = _worthwhile(work.due_for_fetch(tx, now, room * settings.fetch_batch), settings.fetch_batch, waiting)
+        due = work.due_for_fetch(tx, now, room * settings.fetch_batch)
+        due = _worthwhile(due, settings.fetch_batch, full_only or waiting > 0)
         hosts.reserve_handout(tx, [host for _, host in due], now + timedelta(seconds=settings.host_spacing_seconds))
         tasks = [_task(FETCH, part) for part in chunks((article for article, _ in due), settings.fetch_batch)]
         for task in tasks:
@@ -63,7 +66,7 @@ def _embeds(ledger: Ledger, client: redis.Redis, settings: Settings, now: dateti
     if room <= 0:
         return 0
     with ledger.write() as tx:
-        due = _worthwhile(work.due_for_embed(tx, now, room * settings.embed_batch), settings.embed_batch, waiting)
+        due = _worthwhile(work.due_for_embed(tx, now, room * settings.embed_batch), settings.embed_batch, waiting > 0)
         tasks = [_task(EMBED, part) for part in chunks(due, settings.embed_batch)]
         for task in tasks:
             work.hand_out(tx, task.ids, task.job_id, now + timedelta(seconds=HANDOUT_SECONDS))
@@ -71,10 +74,10 @@ def _embeds(ledger: Ledger, client: redis.Redis, settings: Settings, now: dateti
     return len(due)
 
 
-def _worthwhile(due: list[T], size: int, waiting: int) -> list[T]:
+def _worthwhile(due: list[T], size: int, full_only: bool) -> list[T]:
     """What of `due` is to be handed out now. While a job waits that no worker has taken yet, a batch that is not full
     would be done no sooner than a full one later on, and each job has its cost, however few its articles."""
-    return due[: len(due) - len(due) % size] if waiting else due
+    return due[: len(due) - len(due) % size] if full_only else due
 
 
 def _task(kind: str, ids: list[int]) -> Task:

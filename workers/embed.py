@@ -48,7 +48,7 @@ def embed_batch(job_id: str, ids: list[int]) -> int:
     settings, ledger, embedder = _here()
     done = embed_articles(settings, ledger, embedder, job_id, ids)
     with contextlib.suppress(RedisError, LedgerError):  # the work is done; the janitor dispatches as well
-        dispatch(ledger, queues.connect(settings.valkey_url), settings, now())
+        dispatch(ledger, queues.connect(settings.valkey_url), settings, now(), full_only=True)
     return done
 
 

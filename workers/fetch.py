@@ -1,13 +1,15 @@
 """The fetch worker: an RQ job is a small batch of article ids; their pages are fetched together and read one by one.
 
 Runs in RQ's forking Worker, so that a batch that goes wrong costs one work-horse. The sandbox that reads the pages is
-made before RQ starts; the work-horse makes its own engine, event loop and connections.
+made before RQ starts, and so is what each work-horse would have to make again: the ledger's engine, without connections
+but with compiled statements, and what TLS trusts. Its event loop and connections are the work-horse's own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -16,9 +18,10 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
-from pipeline import queues
-from pipeline.articles import EntryHint, repeats
+from pipeline import blocklist, queues
+from pipeline.articles import EntryHint, repeats, versions
 from pipeline.articles import robots as robots_rules
+from pipeline.articles.versions import Change
 from pipeline.dispatch import dispatch
 from pipeline.errors import (
     FetchError,
@@ -29,17 +32,21 @@ from pipeline.errors import (
     SandboxError,
     SluglineError,
 )
-from pipeline.http import Client, classify
-from pipeline.ledger import Ledger, connect, hosts, lines, work
-from pipeline.ledger.work import Claim
+from pipeline.http import Client, Response, classify
+from pipeline.http.client import trusted
+from pipeline.ledger import Ledger, hosts, lines, revisions, work
+from pipeline.ledger import hints as said
+from pipeline.ledger.work import Claim, Validators
 from pipeline.records import ArticleState, Entry, Extraction
 from pipeline.sandbox import Parser, Sandbox
 from pipeline.settings import Settings
 from workers import logs, parsers
 from workers.process import now, owner
+from workers.rehearsal import rehearse
 
 T = TypeVar("T")
 Ending = Callable[[Connection, datetime], str]  # writes how an article ended, returns the word under which it counts
+Threads = tuple[ThreadPoolExecutor, ThreadPoolExecutor]  # one that reads, one that writes
 Read = tuple[Extraction, bytes | None]  # an article as read, and the signature by which its copies are found
 
 log = logs.get("fetch")
@@ -51,24 +58,26 @@ RETRY_MOST_SECONDS = 3600.0
 NO_PAGE = frozenset({"not-found", "gone", "login", "payment", "legal"})
 OUR_TROUBLE = frozenset({"gone", "crashed"})  # of the sandbox: says nothing final about the page
 
-_sandbox: Sandbox | None = None
-_settings: Settings | None = None
+_surroundings: tuple[Settings, Sandbox, Ledger, ssl.SSLContext] | None = None
 
 
-def prepare(settings: Settings, sandbox: Sandbox) -> None:
-    """Give this process, and the work-horses forked from it, what they need before RQ starts."""
-    global _sandbox, _settings
-    _sandbox, _settings = sandbox, settings
+def prepare(settings: Settings, sandbox: Sandbox, ledger: Ledger) -> None:
+    """Give this process, and the work-horses forked from it, what they need before RQ starts. All connections of the
+    ledger are closed, since none may be carried over a fork."""
+    global _surroundings  # noqa: PLW0603 - RQ calls plain functions; this is how they find their surroundings
+    rehearse(ledger)
+    _surroundings = (settings, sandbox, ledger, trusted())
 
 
 def fetch_batch(job_id: str, ids: list[int]) -> dict[str, int]:
     """The RQ job. Returns how many articles ended in which way."""
-    if _sandbox is None or _settings is None:
+    if _surroundings is None:
         raise SluglineError("fetch jobs run in `slugline worker fetch` only")
-    with _living(_sandbox, _settings) as sandbox, contextlib.closing(connect(_settings.ledger_url)) as ledger:
-        outcomes = Batch(_settings, ledger, sandbox, job_id).run(ids)
+    settings, workers_own, ledger, tls = _surroundings
+    with _living(workers_own, settings) as sandbox, contextlib.closing(ledger):
+        outcomes = Batch(settings, ledger, sandbox, job_id, tls).run(ids)
         with contextlib.suppress(RedisError, LedgerError):  # the work is done; the janitor dispatches as well
-            dispatch(ledger, queues.connect(_settings.valkey_url), _settings, now())
+            dispatch(ledger, queues.connect(settings.valkey_url), settings, now(), full_only=True)
     return outcomes
 
 
@@ -95,8 +104,11 @@ def retry_delay(attempts: int, error: FetchError, settings: Settings) -> float |
 class Batch:
     """One fetch job: the claims, the requests, the readings and what is written of them."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, sandbox: Sandbox, job_id: str) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, sandbox: Sandbox, job_id: str, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.settings = settings
+        self._tls = tls
         self._ledger = ledger
         self._sandbox = sandbox
         self._job_id = job_id
@@ -126,7 +138,7 @@ class Batch:
                     self._count("host-booked")
                 else:
                     ready.append((claim, wait))
-            entries = work.entries_of(tx, [claim.id for claim, _ in ready])
+            entries = said.entries_of(tx, [claim.id for claim, _ in ready])
             repeated = lines.often(tx, [claim.host_key for claim, _ in ready], repeats.OFTEN)
         none: frozenset[str] = frozenset()
         hints = {claim.id: _hint(entries.get(claim.id), repeated.get(claim.host_key, none)) for claim, _ in ready}
@@ -143,13 +155,18 @@ class Batch:
                 timeout=settings.request_seconds,
                 max_bytes=settings.page_max_bytes,
                 connections=settings.fetch_batch,
+                ssl_context=self._tls,
+                admit=settings.block_list.admit,
             ) as client:
-                one = _Fetcher(self, client, parser, reader, writer)
+                one = self.fetcher(client, parser, (reader, writer))
                 renewing = asyncio.create_task(self._renew(writer))
                 try:
                     await asyncio.gather(*(one.take(claim, wait, hints[claim.id]) for claim, wait in claims))
                 finally:
                     renewing.cancel()
+
+    def fetcher(self, client: Client, parser: Parser, threads: Threads) -> Fetcher:
+        return Fetcher(self, client, parser, threads)
 
     async def _renew(self, writer: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
@@ -174,6 +191,14 @@ class Batch:
             ending = "lease-lost"
         self._count(ending)
 
+    def compare(self, claim: Claim, page: Extraction) -> Change | None:
+        """What an edit changed; None for a page of which no version is kept."""
+        if claim.revision is None or not claim.revision.filed:
+            return None
+        with self._ledger.read() as tx:
+            before = revisions.text_of(tx, claim.id, claim.revision.generation)
+        return versions.compare(before, (page.title, page.text))
+
     def robots(self, origin: str) -> str | None:
         with self._ledger.read() as tx:
             return hosts.robots(tx, origin, now())
@@ -192,14 +217,12 @@ class Batch:
         self._outcomes[ending] = self._outcomes.get(ending, 0) + 1
 
 
-class _Fetcher:
+class Fetcher:
     """Takes one article from claim to ending."""
 
-    def __init__(
-        self, batch: Batch, client: Client, parser: Parser, reader: ThreadPoolExecutor, writer: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, batch: Batch, client: Client, parser: Parser, threads: Threads) -> None:
         self._batch, self._client, self._parser = batch, client, parser
-        self._reader, self._writer = reader, writer
+        self._reader, self._writer = threads
 
     async def take(self, claim: Claim, wait: float, hint: EntryHint) -> None:
         """Bring one article to its ending, whatever happens: the others of the batch must not suffer."""
@@ -218,7 +241,12 @@ class _Fetcher:
 
     async def _ending(self, claim: Claim, hint: EntryHint) -> Ending:
         try:
-            page, signature = await self._page(claim, hint)
+            response = await self._page(claim)
+            if response.status == 304:
+                return _unchanged(claim, work.NO_VALIDATORS)
+            content_type = response.headers.get("content-type")
+            read: Read = await self._read("article", response.body, response.final_url, content_type, hint)
+            self._batch.settings.block_list.refuse(read[0].canonical_url or response.final_url)
         except RejectedError as error:
             return _rejection(claim, error.reason, str(error))
         except FetchError as error:
@@ -228,17 +256,23 @@ class _Fetcher:
         except SandboxError as error:
             retry = error.reason in OUR_TROUBLE
             return await self._failed(claim, hint, FetchError(str(error), reason=f"parser-{error.reason}", retry=retry))
-        return _text(claim, page, signature)
+        return await self._compared(claim, read, _validators(response))
 
-    async def _page(self, claim: Claim, hint: EntryHint) -> Read:
+    async def _page(self, claim: Claim) -> Response:
+        """The page's answer; asked for conditionally when a version of it is kept and only an edit is looked into."""
         await self._check_robots(claim.url, claim.host_key)
-        response = await self._client.get(claim.url)
+        response = await self._client.get(claim.url, headers=_conditions(claim))
         failed = classify(response)
         if failed is not None:
             raise failed
-        content_type = response.headers.get("content-type")
-        read: Read = await self._read("article", response.body, response.final_url, content_type, hint)
-        return read
+        return response
+
+    async def _compared(self, claim: Claim, read: Read, validators: Validators = work.NO_VALIDATORS) -> Ending:
+        """What becomes of a text, which may be a new version of one that is kept."""
+        change = await self._write(self._batch.compare, claim, read[0])
+        if change is not None and change.same:
+            return _unchanged(claim, validators)
+        return _text(claim, read, change, validators)
 
     async def _check_robots(self, url: str, host_key: str) -> None:
         """Raises FetchError when robots.txt of the page's origin keeps it from us, or cannot be had for now: then all
@@ -271,19 +305,20 @@ class _Fetcher:
     async def _failed(self, claim: Claim, hint: EntryHint, error: FetchError) -> Ending:
         """What becomes of an article whose page was not had: another attempt; else the article as its feed carried it;
         else an end with its reason."""
+        if error.reason == blocklist.REASON:
+            return _rejection(claim, error.reason, str(error))
         delay = retry_delay(claim.attempts, error, self._batch.settings)
-        if delay is None and (hint.content or hint.summary):
+        if delay is None and (hint.content or hint.summary) and _may_stand_in(claim):
             with contextlib.suppress(SluglineError):
                 found: Read | None = await self._read("feed-text", hint, claim.url)
                 if found is not None:
-                    return _text(claim, *found)
+                    return await self._compared(claim, found)
         log.info("fetch failed", article=claim.id, url=claim.url, reason=error.reason, retry_in=delay)
         if error.reason in NO_PAGE or error.reason == "robots":
             return _rejection(claim, error.reason, str(error))
 
         def failed(tx: Connection, moment: datetime) -> str:
-            work.fail(tx, claim, ArticleState.QUEUED, error.reason, str(error), moment, delay)
-            return "dead" if delay is None else "retry"
+            return work.fail(tx, claim, ArticleState.QUEUED, error.reason, str(error), moment, delay)
 
         return failed
 
@@ -309,21 +344,53 @@ def _hint(entry: Entry | None, repeated: frozenset[str]) -> EntryHint:
     )
 
 
-def _text(claim: Claim, page: Extraction, signature: bytes | None) -> Ending:
-    def read(tx: Connection, moment: datetime) -> str:
-        ending = work.finish_fetch(tx, claim, page, signature, moment)
+def _conditions(claim: Claim) -> dict[str, str]:
+    """The headers that ask for a page only if it is another than the one that is kept (RFC 9110, 13.1). They are its
+    own validators, never its feed's."""
+    kept = claim.revision
+    if kept is None or not kept.filed or kept.from_feed:
+        return {}
+    named = (("if-none-match", kept.etag), ("if-modified-since", kept.last_modified))
+    return {name: value for name, value in named if value}
+
+
+def _validators(response: Response) -> Validators:
+    """What the page can be asked for by again: only where the URL that was asked for served it itself. Another page at
+    the end of another redirect may have the same date."""
+    if response.redirects:
+        return work.NO_VALIDATORS
+    return response.headers.get("etag"), response.headers.get("last-modified")
+
+
+def _may_stand_in(claim: Claim) -> bool:
+    """Whether the feed's text may take the place of the page's: not that of a whole page that is kept."""
+    return claim.revision is None or not claim.revision.filed or claim.revision.from_feed
+
+
+def _text(claim: Claim, read: Read, change: Change | None, validators: Validators) -> Ending:
+    page, signature = read
+    changed = change.changed if change is not None else ()
+
+    def kept(tx: Connection, moment: datetime) -> str:
+        ending = work.finish_fetch(tx, claim, page, signature, moment, validators=validators, changed=changed)
         # A page that is known already would count its lines twice; a feed's text has nothing of the page around it.
         if ending == "fetched" and page.sources.get("text") == "page":
             keys, body = repeats.keys(page.text), repeats.body_key(page.text)
             lines.count(tx, claim.host_key, claim.id, keys, body, moment, repeats.OFTEN)
         return ending
 
-    return read
+    return kept
+
+
+def _unchanged(claim: Claim, validators: Validators) -> Ending:
+    def unchanged(tx: Connection, moment: datetime) -> str:
+        return work.unchanged(tx, claim, moment, validators)
+
+    return unchanged
 
 
 def _rejection(claim: Claim, reason: str, error: str) -> Ending:
     def rejected(tx: Connection, moment: datetime) -> str:
-        work.reject(tx, claim, reason, error, moment)
-        return "rejected"
+        return work.reject(tx, claim, reason, error, moment)
 
     return rejected

@@ -63,6 +63,18 @@ def test_a_host_is_handed_out_once_in_its_spacing(ledger: Ledger, client: redis.
     assert taken == [[article] for article in ids]
 
 
+def test_a_fetch_job_that_is_not_full_may_be_left_for_the_janitor(
+    ledger: Ledger, client: redis.Redis, settings: Settings
+) -> None:
+    ready = fetched(ledger, "https://one.example/a")
+    ids = queued(ledger, *hosts(3))
+    assert dispatch(ledger, client, settings, at(5), full_only=True) == 2 + 1
+    assert [job.args[1] for job in jobs(client, FETCH)] == [ids[:2]]
+    assert [job.args[1] for job in jobs(client, EMBED)] == [[ready]], "no text waits for others to be embedded"
+    queues.queue(client, FETCH).empty()
+    assert dispatch(ledger, client, settings, at(6)) == 1
+
+
 def test_while_a_job_waits_only_full_ones_follow(ledger: Ledger, client: redis.Redis, settings: Settings) -> None:
     ready = [fetched(ledger, f"https://ready-{number}.example/a") for number in range(1)]
     ids = queued(ledger, *hosts(1))

@@ -93,18 +93,16 @@ def test_dead_parsers_kill_no_article(sqlite_ledger: Ledger, site: Site, setting
 
 
 def test_a_job_whose_workers_parsers_died_starts_its_own(
-    sqlite_ledger: Ledger, sqlite_url: str, site: Site, settings: Settings, valkey: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_ledger: Ledger, site: Site, settings: Settings, valkey: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(fetch, "_surroundings", None)  # put back afterwards
     site.pages["/good"] = Answer(page())
     (article,) = take_in(sqlite_ledger, site.url("/good"))
     hand_out(sqlite_ledger, [article])
     with parsers.sandbox(settings) as gone:
         os.kill(gone.pid, signal.SIGKILL)
         os.waitid(os.P_PID, gone.pid, os.WEXITED | os.WNOWAIT)
-        monkeypatch.setattr(fetch, "_sandbox", gone)
-        monkeypatch.setattr(
-            fetch, "_settings", settings.model_copy(update={"database_url": sqlite_url, "redis_url": valkey})
-        )
+        fetch.prepare(settings.model_copy(update={"redis_url": valkey}), gone, sqlite_ledger)
         assert fetch.fetch_batch("fetch-1", [article]) == {"fetched": 1}
 
 
@@ -150,6 +148,6 @@ def test_the_lease_is_renewed_while_a_page_is_slow(
 
 
 def test_jobs_outside_of_a_fetch_worker_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "_sandbox", None)
+    monkeypatch.setattr(fetch, "_surroundings", None)
     with pytest.raises(SluglineError, match="slugline worker fetch"):
         fetch.fetch_batch("fetch-1", [1])

@@ -1,38 +1,30 @@
-"""Articles from outside the feeds, and what is made of them: `ingest`, `import`, `extract`, `evaluate`."""
+"""Articles from outside the feeds, and what is made of them: `ingest`, `import`, `forget`, `extract`, `evaluate`."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pipeline import urls
 from pipeline.errors import RejectedError, UsageError
-from pipeline.ledger import articles
+from pipeline.ledger import forgotten
 from pipeline.settings import load
-from workers import logs
+from workers import forgetting, logs
+from workers.cli import extracted
 from workers.cli.common import AsJson, console, ledger, print_json, print_table
+from workers.cli.ingesting import ingest
 from workers.process import now
 
 
 def register(app: typer.Typer) -> None:
     app.command()(ingest)
     app.command(name="import")(import_)
+    app.command()(forget)
     app.command()(extract)
     app.command()(evaluate)
-
-
-def ingest(addresses: Annotated[list[str], typer.Argument(metavar="URL...")]) -> None:
-    """Fetch these article URLs; a running Slugline takes them up within a second."""
-    bad = [address for address in addresses if not urls.is_http(address)]
-    if bad:
-        raise UsageError(f"{urls.mask(bad[0])} is no http or https URL; nothing was taken")
-    with ledger() as (_, opened), opened.write() as tx:
-        for address in addresses:
-            article, new = articles.record_url(tx, address, now())
-            typer.echo(f"{article}: {'queued' if new else 'known already'}: {urls.mask(address)}")
 
 
 def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")]) -> None:
@@ -44,41 +36,82 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE.jsonl")]) -> None
     typer.echo(f"{new} articles taken, {known} known already")
 
 
+def forget(
+    targets: Annotated[list[str] | None, typer.Argument(metavar="[URL or ID...]")] = None,
+    reason: Annotated[str, typer.Option(help="Why; kept and shown.")] = "",
+    reprints: Annotated[bool, typer.Option("--reprints", help="Its reprints at other places, too.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Let it come in again.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="What was forgotten so far.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Erase articles' texts everywhere and keep them from coming back, under whatever URL."""
+    if list_:
+        _list_forgotten(as_json)
+        return
+    if not targets:
+        raise UsageError("name the articles to forget by URL or id, or give --list")
+    bad = [target for target in targets if not target.isdecimal() and not urls.is_http(target)]
+    if bad:
+        raise UsageError(f"{urls.mask(bad[0])} is neither an http or https URL nor an article's id; nothing was done")
+    with ledger() as (_, opened):
+        for target in targets:
+            if undo:
+                typer.echo(f"{urls.mask(target)}: {_undone(forgetting.undo(opened, target))}")
+            else:
+                outcome = forgetting.forget(opened, target, now(), reason=reason.strip(), reprints=reprints)
+                for sentence in outcome.sentences():
+                    typer.echo(f"{urls.mask(target)}: {sentence}")
+        if not undo and not forgotten.scrub(opened):
+            typer.echo(
+                "the database's write-ahead log could not be emptied, since somebody reads all the time, so older "
+                "versions of its pages are still on the disk; give the same command again later",
+                err=True,
+            )
+
+
+def _undone(freed: int) -> str:
+    if not freed:
+        return "was not forgotten"
+    return f"may come in again ({freed} names); its text is gone, `slugline ingest URL` fetches it anew"
+
+
+def _list_forgotten(as_json: bool) -> None:
+    with ledger() as (_, opened), opened.read() as tx:
+        rows, (names, owners) = forgotten.listing(tx, 1000), forgotten.count(tx)
+    if as_json:
+        print_json({"names": names, "articles": owners, "forgotten": rows})
+        return
+    shown = [(row["forgotten"], row["article"] or "", row["names"], row["reason"]) for row in rows]
+    print_table(("when", "article", "names", "reason"), shown)
+    console.print(f"{owners} articles under {names} names are kept away; of the names only hashes are kept")
+
+
 def extract(
     file: Annotated[Path, typer.Argument(metavar="FILE.html")],
     url: Annotated[str, typer.Option(help="Where the page is from.")] = "https://example.com/article",
+    timings: Annotated[bool, typer.Option("--timings", help="How long each step took.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """What would be made of this page, field by field, with where each field came from."""
-    from pipeline.articles import read_page
+    from pipeline.articles import warm
+    from workers.ingest import timed_article
 
     try:
         body = file.read_bytes()
     except OSError as error:
         raise UsageError(f"{file} cannot be read ({error.strerror}); give the path of a saved page") from error
     try:
-        page = read_page(body, url=url)
+        warm()  # else the first reading would be timed with all that it loads
+        (page, _), took = timed_article(body, url, None, None)
     except RejectedError as error:
         raise RejectedError(f"{file} is no article ({error.reason}): {error}", reason=error.reason) from error
-    fields: dict[str, Any] = {
-        "title": page.title,
-        "authors": list(page.authors),
-        "published": page.published,
-        "modified": page.modified,
-        "lang": page.lang,
-        "outlet": page.outlet,
-        "canonical_url": page.canonical_url,
-        "image_url": page.image_url,
-        "lead": page.lead,
-        "text": page.text,
-    }
     if as_json:
-        print_json({**fields, "sources": dict(page.sources)})
+        clock = {"timings_ms": extracted.rounded(took)} if timings else {}
+        print_json({**extracted.fields(page), "sources": dict(page.sources), **clock})
         return
-    shown = [(name, _words(value), page.sources.get(name, "")) for name, value in fields.items() if name != "text"]
-    print_table(("field", "value", "from"), shown)
-    console.print()
-    console.print(page.text, markup=False, highlight=False)
+    extracted.show(page)
+    if timings:
+        extracted.show_timings(took)
 
 
 def evaluate(
@@ -99,7 +132,7 @@ def evaluate(
         raise UsageError(f"{missing[0]} is no file")
     settings = load(log_level="warning")
     logs.configure(settings, "evaluate")
-    embedder = Embedder(settings.model, threads=os.cpu_count() or 1)
+    embedder = Embedder(settings.model, threads=os.cpu_count() or 1, runtime=settings.embed_runtime)
     results = []
     for file in files:
         result = evaluating.evaluate(file, embedder, settings, lambda line: typer.echo(line, err=True))
@@ -129,7 +162,3 @@ def evaluate(
     print_table((*columns, "articles/s", "p99 ms"), rows)
     mean = evaluating.mean(results)
     console.print(f"mean BCubed F1 {mean['bcubed_f1']:.3f}, mean pairwise F1 {mean['pairwise_f1']:.3f}")
-
-
-def _words(value: Any) -> Any:
-    return ", ".join(value) if isinstance(value, list) else value
