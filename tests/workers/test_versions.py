@@ -340,7 +340,7 @@ def test_an_update_whose_storyline_is_forgotten_by_now_is_told_all_the_same(pape
     paper.show("Edited.", NEW_TITLE, hours=1)
     paper.fetch()
     paper.embed("bridge", "Orsel")
-    assert later.step(at(30 * 86_400)) == 1, "beyond the horizon of what a clusterer remembers"
+    assert later.step(at(60 * 86_400)) == 1, "beyond the horizon of what a clusterer remembers"
     assert [one.type for one in paper.told()] == ["storyline.opened", "article.updated"]
     assert paper.storyline().headline == "Orsel closes its old bridge", "told by what is remembered"
     with paper.ledger.read() as tx:
