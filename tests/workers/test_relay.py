@@ -16,6 +16,7 @@ from pipeline.ledger import Ledger, events, roles
 from pipeline.queues import EVENTS
 from pipeline.settings import Settings
 from tests.workers.wire import NOON, at, event_count, running
+from workers.process import now
 from workers.relay import BATCH, ROLE, Relay, last_published
 
 DAY = 86_400
@@ -228,4 +229,4 @@ def test_run_waits_out_a_dead_redis_and_hands_the_role_over_when_it_stops(
                     break
         else:
             pytest.fail("it numbered nothing")
-    assert Relay(settings, sqlite_ledger, client).step(NOON) == 1
+    assert Relay(settings, sqlite_ledger, client).step(now()) == 1, "the role was handed over at once"
