@@ -44,11 +44,11 @@ def polled(ledger: Ledger) -> bool:
 
 
 async def until(condition: Callable[[], bool], *pollers: Poller, stop: Stop | None = None) -> None:
-    """Run pollers until the condition holds, then stop them; fails after some ten seconds."""
+    """Run pollers until the condition holds, then stop them; fails after about a minute."""
     stop = stop or Stop()
     tasks = [asyncio.create_task(one.run(stop)) for one in pollers]
     try:
-        for _ in range(1000):
+        for _ in range(6000):
             if condition() or any(task.done() for task in tasks):
                 break
             await asyncio.sleep(0.01)

@@ -110,8 +110,8 @@ def reachable(ledger: Ledger) -> Iterator[Newsroom]:
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Wait for another process; fails after some ten seconds."""
-    for _ in range(500):
+    """Wait for another process; fails after about a minute."""
+    for _ in range(3000):
         if condition():
             return
         time.sleep(0.02)

@@ -272,7 +272,7 @@ def test_the_polling_service_finds_the_hub_subscribes_and_reads_what_is_pushed(
         feeds.add(tx, topic, now())
 
     async def wait(condition: Callable[[], object]) -> None:
-        for _ in range(500):
+        for _ in range(3000):
             if condition():
                 return
             await asyncio.sleep(0.02)
