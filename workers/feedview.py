@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from pipeline.feeds.silence import in_words
 from pipeline.feeds.websub import describe
-from pipeline.feeds.words import spell
 from pipeline.records import Feed, FeedState, Subscription
 from pipeline.urls import mask
 
@@ -54,19 +54,7 @@ def standing(feed: Feed) -> str:
 
 def silence(feed: Feed, now: datetime) -> str:
     """Since when a feed has been silent against its own rhythm, in words; empty when it is not."""
-    if feed.silent_since is None:
-        return ""
-    return f"silent for {spell(max(0.0, (now - feed.silent_since).total_seconds()))}, otherwise {rate(feed)}"
-
-
-def rate(feed: Feed) -> str:
-    """How much a feed brings, in words: `12 entries a day`, `an entry in 9 days`."""
-    a_day = feed.entries_per_day
-    if a_day <= 0:
-        return "no entries"
-    if a_day >= 1.5:
-        return f"{a_day:.0f} entries a day"
-    return "an entry a day" if a_day >= 0.75 else f"an entry in {1 / a_day:.0f} days"
+    return in_words(feed.silent_since, feed.entries_per_day, now) if feed.silent_since else ""
 
 
 def why(feed: Feed, now: datetime) -> str:

@@ -110,7 +110,7 @@ def test_a_feed_is_shown_with_all_that_is_known_of_it(settings: Settings, ledger
     with served(settings, ledger) as site:
         answer = site.get(f"{API}/feeds/{made}")
         body = answer.json()
-    assert (body["standing"], body["silence"]) == ("silent", "silent for 3 days, otherwise 12 entries a day")
+    assert (body["standing"], body["silence"]) == ("silent", "silent for 3 days, usually 12 entries a day")
     assert (body["format"], body["entries_per_day"]) == ("Atom 1.0", 12.4)
     assert body["problems"] == ["3 entries without a link to an article: left out"]
     assert (body["moved_to"], body["moved_seen"]) == ("https://***@new.example/feed", 2)

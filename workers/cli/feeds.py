@@ -10,7 +10,7 @@ import typer
 from pipeline import urls
 from pipeline.errors import FetchError, InputError, UsageError
 from pipeline.feeds.addresses import feed_url
-from pipeline.feeds.words import spell
+from pipeline.feeds.words import often, spell
 from pipeline.ledger import feed_list, subscriptions
 from pipeline.ledger import feeds as ledger_feeds
 from pipeline.ledger.feed_list import Choice, NewFeed
@@ -150,7 +150,7 @@ def _lines(feed: Feed, held: Subscription | None, moment: datetime) -> list[tupl
         ("next poll", feed.due if feed.state == FeedState.ACTIVE else ""),
         ("why then", shown["due_reason"]),
         ("interval", spell(feed.interval) if feed.interval else ""),
-        ("rate", feedview.rate(feed)),
+        ("rate", often(feed.entries_per_day)),
         ("silence", shown["silence"]),
         ("moves to", moved),
         ("WebSub", feedview.websub(feed, held, moment)),
