@@ -228,6 +228,7 @@ texts = Table(
     Column("title", CleanText, nullable=False),
     Column("text", CleanText, nullable=False),
     Column("signature", LargeBinary),
+    Column("features", LargeBinary),  # its words and names as filing reads them (`storylines.evidence`)
     Column("created", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("article_id", "generation"),
 )
@@ -252,6 +253,10 @@ storylines = Table(
     Column("lang", CleanText),
     Column("declared", Boolean, nullable=False, server_default=false()),
     Column("state", CleanText, nullable=False),
+    Column("state_since", UtcDateTime),
+    Column("state_due", UtcDateTime),  # when its life is to be looked at again
+    Column("locked", Boolean, nullable=False, server_default=false()),  # second thoughts leave it as it is
+    Column("renamed", Boolean, nullable=False, server_default=false()),  # its title was given by a person, and stays
     Column("headline", CleanText, nullable=False, server_default=""),
     Column("lead", CleanText, nullable=False, server_default=""),
     Column("merged_into", Id, ForeignKey("storylines.id")),
@@ -265,6 +270,7 @@ storylines = Table(
     Column("sequence", Integer, nullable=False, server_default="0"),  # of its latest event
     Column("vector", LargeBinary),  # of a declared storyline's title and text
     Column("vector_version", CleanText),
+    Index("ix_storylines_state_due", "state_due", **_only("state_due IS NOT NULL")),
     sqlite_autoincrement=True,
 )
 
@@ -274,12 +280,47 @@ memberships = Table(
     Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
     Column("generation", Integer, nullable=False),
     Column("storyline_id", Id, ForeignKey("storylines.id"), nullable=False),
+    Column("filed_under", Id),  # the storyline it was filed under at first, where it is in another one since
+    Column("pinned", Boolean, nullable=False, server_default=false()),  # put there by a person, and stays
     Column("kind", CleanText, nullable=False),  # original or duplicate
     Column("position", Id, nullable=False, unique=True),  # the clusterer's own order: what a rebuild follows
     Column("why", JSON, nullable=False),
     Column("filed", UtcDateTime, nullable=False),
     Index(None, "storyline_id", "position"),
     Index(None, "filed", "position"),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", CleanText, nullable=False),  # merge, split, move, rename, lock, unlock or undo
+    Column("storyline_id", Id, ForeignKey("storylines.id"), nullable=False),  # whom it happened to
+    Column("other_id", Id, ForeignKey("storylines.id")),  # where its articles went
+    Column("command_id", Id),  # the command of the person who asked for it; none: a second thought of the clusterer
+    Column("payload", JSON, nullable=False),  # what undoing it needs
+    Column("why", JSON, nullable=False),
+    Column("made", UtcDateTime, nullable=False),
+    Column("undone", UtcDateTime),
+    Index(None, "storyline_id", "id"),
+    Index(None, "other_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+apart = Table(
+    "apart",  # pairs of storylines that people took apart: no second thought brings them together again
+    metadata,
+    Column("low_id", Id, ForeignKey("storylines.id"), nullable=False),
+    Column("high_id", Id, ForeignKey("storylines.id"), nullable=False, index=True),
+    Column("change_id", Id, ForeignKey("changes.id", ondelete="CASCADE"), nullable=False, index=True),
+    PrimaryKeyConstraint("low_id", "high_id"),
+)
+
+snapshots = Table(
+    "snapshots",  # what filing remembered at one position, in parts; replaced part by part
+    metadata,
+    Column("part", CleanText, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
 )
 
 forgotten = Table(

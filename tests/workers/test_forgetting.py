@@ -177,8 +177,8 @@ def test_a_restarted_clusterer_decides_as_the_one_that_ran_on(ledger: Ledger) ->
     at_work.step(at(62))
     next_one = clusterer(ledger)
     next_one.step(at(120))  # past the other's claim
-    assert len(at_work._filing) == len(next_one._filing) == 1
-    assert at_work._telling.tell(1) == next_one._telling.tell(1)
+    assert len(at_work._memory.filing) == len(next_one._memory.filing) == 1
+    assert at_work._memory.telling.tell(1) == next_one._memory.telling.tell(1)
 
 
 def test_the_first_reprint_becomes_the_original_of_the_others(ledger: Ledger) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from pipeline.records import Article
-from workers.telling import RECENT, Telling
+from workers.clusterer.telling import RECENT, Telling
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -296,9 +296,9 @@ def test_a_rebuild_after_updates_gives_the_same_state(paper: Paper) -> None:
         new = storylines.embedded(tx, VERSION, 10)
     assert len(new) == len(TOPICS) + 1
     for article in new:
-        assert steady._filing.decide(article).why() == fresh._filing.decide(article).why()
+        assert steady._memory.filing.decide(article).why() == fresh._memory.filing.decide(article).why()
     for storyline in range(1, len(TOPICS) + 2):
-        assert steady._telling.tell(storyline) == fresh._telling.tell(storyline) != ("", "")
+        assert steady._memory.telling.tell(storyline) == fresh._memory.telling.tell(storyline) != ("", "")
 
 
 def test_while_it_is_looked_into_a_rebuild_still_has_it(paper: Paper) -> None:
@@ -307,7 +307,7 @@ def test_while_it_is_looked_into_a_rebuild_still_has_it(paper: Paper) -> None:
     paper.show("Edited.", hours=1)
     fresh = Clusterer(paper.ledger, VERSION)
     fresh.step(at(3600))
-    assert len(fresh._filing) == 1
+    assert len(fresh._memory.filing) == 1
     late = embedded(paper.ledger, 9, "bridge", "Orsel", title="The old bridge of Orsel stays closed", published=now())
     assert fresh.step(at(3601)) == 1
     assert filed(paper.ledger)[late][0] == 1
@@ -334,7 +334,7 @@ def test_an_update_and_a_new_article_in_one_batch(paper: Paper) -> None:
 
 def test_an_update_whose_storyline_is_forgotten_by_now_is_told_all_the_same(paper: Paper) -> None:
     paper.first()
-    paper.clusterer._filing.forget(now() + timedelta(days=1))
+    paper.clusterer._memory.filing.forget(now() + timedelta(days=1))
     later = Clusterer(paper.ledger, VERSION)
     paper.serve(longer())
     paper.show("Edited.", NEW_TITLE, hours=1)

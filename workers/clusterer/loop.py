@@ -1,17 +1,10 @@
-"""The clusterer: takes embedded articles in order, files each under a storyline, records choice and event at once.
-
-One is active, others stand by. Its state is rebuilt from the ledger, so it may die at any moment: what its last
-transaction did not commit is simply filed again by whoever is next. Nothing that a single article or command brings
-along may stop the wire: an article that cannot be filed is parked as dead, a command that fails is refused.
-"""
+"""The loop of the clusterer: leads or stands by, applies commands, files batches."""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
@@ -19,10 +12,11 @@ from sqlalchemy import Connection
 from pipeline.errors import FencedError, InputError, LedgerError, SluglineError
 from pipeline.ledger import Ledger, commands, forgotten, roles, storylines
 from pipeline.records import Article
-from pipeline.storylines.filing import Decision, Filing, FilingOptions
-from workers import forgetting, logs
+from pipeline.storylines.filing import Decision, FilingOptions
+from workers import logs
+from workers.clusterer import commands as commanded
+from workers.clusterer.memory import Memory
 from workers.process import Stop, now, owner
-from workers.telling import Telling
 
 log = logs.get("clusterer")
 ROLE = "clusterer"
@@ -31,7 +25,6 @@ STAND_BY_SECONDS = 1.0  # between a stand-by's looks at the role
 TROUBLE_SECONDS = 2.0  # before the next try after the ledger or an article made trouble
 COMMANDS_AT_ONCE = 50
 FORGET_EVERY = 2000  # articles filed between two clean-ups of memory
-VECTOR_PATIENCE = timedelta(seconds=60)  # filing waits this long for the vector of a storyline that was just declared
 LATENCIES_KEPT = 100_000
 UNFILABLE = "unfilable"  # the reason under which articles that cannot be filed are parked
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -58,11 +51,7 @@ class Clusterer:
         self._owner = owner()
         self._token: int | None = None
         self._look_at = NEVER  # when the role is to be taken or renewed
-        self._filing = Filing(options)
-        self._telling = Telling()
-        self._position = 0
-        self._waiting: dict[int, datetime] = {}  # declared storylines without a vector: until when to wait for it
-        self._declared: dict[int, str | None] = {}  # declared storylines known to the filing, by vector version
+        self._memory = Memory(version, options)
         self._since_clean_up = 0
         self._at_work: int | None = None  # the article that is being filed
         self._suspect: int | None = None  # the article at which the last batch failed
@@ -101,8 +90,8 @@ class Clusterer:
             if self._outdated:
                 self._let_go()
                 return done
-            self._load_declared()
-            return done + (0 if self._must_wait(moment) else self._file(moment))
+            self._memory.load_declared(self._ledger)
+            return done + (0 if self._memory.must_wait(moment) else self._file(moment))
         except FencedError as error:
             log.warning("no longer the active one", error=str(error))
             self._step_back()
@@ -140,53 +129,12 @@ class Clusterer:
     def _rebuild(self, moment: datetime) -> None:
         """Remember what was filed. The claim is renewed on the way: a rebuild that outlasts it would have the stand-by
         begin one of its own, and so for ever."""
-        began = time.monotonic()
-        self._filing, self._telling, self._declared, self._waiting = Filing(self._options), Telling(), {}, {}
-        self._load_declared()
-        count, last = 0, 0
-        with self._ledger.read() as tx:
-            self._position = storylines.last_position(tx)
-            for filed in storylines.remembered(tx, self._version, moment - self._options.horizon):
-                self._recall(filed)
-                count, last = count + 1, filed.article.id
-                reached = moment + timedelta(seconds=time.monotonic() - began)
-                if reached >= self._look_at and self._claim(reached) != self._token:
-                    raise FencedError(f"another clusterer took over during the rebuild, at article {last}")
-            for article, storyline in storylines.told_again(tx, self._version, moment - self._options.horizon):
-                self._telling.update(article, storyline)
-        seconds = round(time.monotonic() - began, 2)
-        log.info("state rebuilt", articles=count, storylines=len(self._filing), seconds=seconds)
 
-    def _recall(self, filed: storylines.Filed) -> None:
-        try:
-            self._remember(filed.article, filed.storyline, filed.copy_of)
-        except InputError as error:  # a vector of another dimension: what was filed must not keep us from starting
-            log.error("vector left out", article=filed.article.id, error=str(error))
-            self._remember(replace(filed.article, vector=None), filed.storyline, filed.copy_of)
+        def still(reached: datetime) -> None:
+            if reached >= self._look_at and self._claim(reached) != self._token:
+                raise FencedError("another clusterer took over during the rebuild")
 
-    def _load_declared(self) -> None:
-        """Tell the filing of declared storylines it does not know, and of vectors that have arrived."""
-        with self._ledger.read() as tx:
-            rows = storylines.declared(tx)
-        for row in rows:
-            version = row["vector_version"] if row["vector_version"] == self._version else None
-            if self._declared.get(row["id"], "") == version:
-                continue
-            vector = storylines.unpack(row["vector"]) if version else None
-            try:
-                self._filing.declare(row["id"], title=row["title"], text=row["text"], vector=vector, lang=row["lang"])
-            except InputError as error:  # a vector of another dimension: the words must do
-                log.error("vector of a declared storyline left out", storyline=row["id"], error=str(error))
-                self._filing.declare(row["id"], title=row["title"], text=row["text"], vector=None, lang=row["lang"])
-            self._declared[row["id"]] = version
-            if version is None:
-                self._waiting[row["id"]] = row["opened"] + VECTOR_PATIENCE
-            else:
-                self._waiting.pop(row["id"], None)
-
-    def _must_wait(self, moment: datetime) -> bool:
-        """Whether a storyline was declared so recently that its vector is still being made."""
-        return any(until > moment for until in self._waiting.values())
+        self._memory = Memory.rebuilt(self._ledger, self._version, self._options, moment, still)
 
     def _apply(self, moment: datetime) -> int:
         with self._ledger.read() as tx:
@@ -195,7 +143,8 @@ class Clusterer:
             try:
                 with self._ledger.write() as tx:
                     self._guard(tx)
-                    result = self._obey(tx, command, moment)
+                    result, outdated = commanded.obey(tx, command, moment)
+                    self._outdated |= outdated
                     commands.settle(tx, command.id, moment, result=result)
                 log.info("command applied", command=command.id, kind=command.kind, result=result)
             except LedgerError:
@@ -213,21 +162,6 @@ class Clusterer:
             self._guard(tx)
             commands.settle(tx, command.id, moment, error=error)
         log.warning("command refused", command=command.id, kind=command.kind, error=error)
-
-    def _obey(self, tx: Connection, command: commands.Command, moment: datetime) -> Mapping[str, int | None]:
-        if command.kind == forgotten.COMMAND:
-            result = forgetting.take_out(tx, command.payload, moment)
-            self._outdated = True
-            return result
-        if command.kind != "declare":
-            raise InputError(f"there is no command {command.kind!r}")
-        title, text = _line(command.payload, "title"), _line(command.payload, "text")
-        if not title or not text:
-            raise InputError("a storyline is declared with a title and a text")
-        if title in storylines.titles(tx):
-            raise InputError(f"a storyline {title!r} has been declared already")
-        lang = _line(command.payload, "lang") or None
-        return {"storyline": storylines.open_one(tx, moment, title=title, text=text, lang=lang, declared=True)}
 
     def _file(self, moment: datetime) -> int:
         with self._ledger.read() as tx:  # an idle clusterer must not take the write lock four times a second
@@ -260,8 +194,8 @@ class Clusterer:
         self._since_clean_up += len(batch)
         if self._since_clean_up >= FORGET_EVERY:
             self._since_clean_up = 0
-            self._filing.forget(moment - self._options.horizon)
-        log.info("filed", articles=len(batch), storylines=len(self._filing))
+            self._memory.filing.forget(moment - self._options.horizon)
+        log.info("filed", articles=len(batch), storylines=len(self._memory.filing))
         return len(batch)
 
     def _stumbled(self, article: int, error: Exception, moment: datetime) -> None:
@@ -286,15 +220,15 @@ class Clusterer:
         storyline = decision.storyline
         if storyline is None:
             storyline = storylines.open_one(tx, moment, lang=article.lang)
-        self._remember(article, storyline, decision.copy_of)
-        self._position += 1
-        headline, lead = self._telling.tell(storyline)
+        self._memory.remember(article, storyline, decision.copy_of)
+        self._memory.position += 1
+        headline, lead = self._memory.telling.tell(storyline)
         storylines.file_article(
             tx,
             article,
             storyline,
             copy_of=decision.copy_of,
-            position=self._position,
+            position=self._memory.position,
             why=decision.why(),
             headline=headline,
             lead=lead,
@@ -307,31 +241,22 @@ class Clusterer:
         What filing remembers of it stays as it was first filed. A live blog goes from topic to topic, and its storyline
         would follow it to all of them; and a rebuild, which reads the versions that were filed, gives the same state.
         """
-        self._telling.update(article, place.storyline)
-        headline, lead = self._telling.tell(place.storyline)
+        self._memory.telling.update(article, place.storyline)
+        headline, lead = self._memory.telling.tell(place.storyline)
         storylines.tell_again(tx, article, place, headline=headline, lead=lead, now=moment)
 
     def _decide(self, tx: Connection, article: Article, moment: datetime) -> Decision | None:
         """Where the article belongs; None when it cannot be said and the article was parked. Deciding changes nothing
         in memory, so the rest of the batch goes on."""
         try:
-            return self._filing.decide(article)
+            return self._memory.filing.decide(article)
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - one odd article must not stop the wire; it is parked with the reason
             self._park(tx, article.id, error, moment)
             return None
 
-    def _remember(self, article: Article, storyline: int, copy_of: int | None) -> None:
-        self._filing.file(article, storyline, copy_of=copy_of)
-        self._telling.add(article, storyline, copy_of=copy_of)
-
     def _guard(self, tx: Connection) -> None:
         if self._token is None:
             raise SluglineError("the clusterer wrote without having the role")
         roles.guard(tx, ROLE, self._token)
-
-
-def _line(payload: Mapping[str, object], name: str) -> str:
-    value = payload.get(name)
-    return value.strip() if isinstance(value, str) else ""

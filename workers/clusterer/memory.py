@@ -1,0 +1,92 @@
+"""What the clusterer remembers of the storylines: the filing, what each is told by, and the order of filing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from pipeline.errors import InputError
+from pipeline.ledger import Ledger, storylines
+from pipeline.records import Article
+from pipeline.storylines.filing import Filing, FilingOptions
+from workers import logs
+from workers.clusterer.telling import Telling
+
+log = logs.get("clusterer")
+VECTOR_PATIENCE = timedelta(seconds=60)  # filing waits this long for the vector of a storyline that was just declared
+
+
+class Memory:
+    """Follows from the ledger and from nothing else. `filing` decides, `telling` gives headlines; `position` is the
+    place of the last article in the order of filing."""
+
+    def __init__(self, version: str, options: FilingOptions) -> None:
+        self._version = version
+        self._options = options
+        self._waiting: dict[int, datetime] = {}  # declared storylines without a vector: until when to wait for it
+        self._declared: dict[int, str | None] = {}  # declared storylines known to the filing, by vector version
+        self.filing = Filing(options)
+        self.telling = Telling()
+        self.position = 0
+
+    @classmethod
+    def rebuilt(
+        cls, ledger: Ledger, version: str, options: FilingOptions, moment: datetime, still: Callable[[datetime], None]
+    ) -> Memory:
+        """What was filed within the horizon before `moment`, in its order.
+
+        `still(time)` is called on the way: it makes sure that the claim to the role holds, and raises when it does not.
+        """
+        began = time.monotonic()
+        made = cls(version, options)
+        made.load_declared(ledger)
+        since, count = moment - options.horizon, 0
+        with ledger.read() as tx:
+            made.position = storylines.last_position(tx)
+            for filed in storylines.remembered(tx, version, since):
+                made._recall(filed)
+                count += 1
+                still(moment + timedelta(seconds=time.monotonic() - began))
+            for article, storyline in storylines.told_again(tx, version, since):
+                made.telling.update(article, storyline)
+        seconds = round(time.monotonic() - began, 2)
+        log.info("state rebuilt", articles=count, storylines=len(made.filing), seconds=seconds)
+        return made
+
+    def remember(self, article: Article, storyline: int, copy_of: int | None) -> None:
+        """Take note of where an article was filed."""
+        self.filing.file(article, storyline, copy_of=copy_of)
+        self.telling.add(article, storyline, copy_of=copy_of)
+
+    def load_declared(self, ledger: Ledger) -> None:
+        """Tell the filing of declared storylines it does not know, and of vectors that have arrived."""
+        with ledger.read() as tx:
+            rows = storylines.declared(tx)
+        for row in rows:
+            version = row["vector_version"] if row["vector_version"] == self._version else None
+            if self._declared.get(row["id"], "") == version:
+                continue
+            vector = storylines.unpack(row["vector"]) if version else None
+            try:
+                self.filing.declare(row["id"], title=row["title"], text=row["text"], vector=vector, lang=row["lang"])
+            except InputError as error:  # a vector of another dimension: the words must do
+                log.error("vector of a declared storyline left out", storyline=row["id"], error=str(error))
+                self.filing.declare(row["id"], title=row["title"], text=row["text"], vector=None, lang=row["lang"])
+            self._declared[row["id"]] = version
+            if version is None:
+                self._waiting[row["id"]] = row["opened"] + VECTOR_PATIENCE
+            else:
+                self._waiting.pop(row["id"], None)
+
+    def must_wait(self, moment: datetime) -> bool:
+        """Whether a storyline was declared so recently that its vector is still being made."""
+        return any(until > moment for until in self._waiting.values())
+
+    def _recall(self, filed: storylines.Filed) -> None:
+        try:
+            self.remember(filed.article, filed.storyline, filed.copy_of)
+        except InputError as error:  # a vector of another dimension: what was filed must not keep us from starting
+            log.error("vector left out", article=filed.article.id, error=str(error))
+            self.remember(replace(filed.article, vector=None), filed.storyline, filed.copy_of)

@@ -1,0 +1,40 @@
+"""The clusterer's part of forgetting an article."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from pipeline.errors import InputError
+from pipeline.ledger import articles, forgotten, redaction, removals
+from pipeline.records import ArticleState
+from workers.clusterer.telling import RECENT, Telling
+
+AT_WORK = timedelta(minutes=1)  # a transaction of the clusterer that was open at that moment began no earlier
+
+
+def take_out(tx: Connection, payload: Mapping[str, object], now: datetime) -> dict[str, int | None]:
+    """The storyline is told and counted without the article. Harmless when done twice.
+
+    Raises InputError when the article was not forgotten.
+    """
+    article_id = payload.get("article")
+    named = isinstance(article_id, int) and not isinstance(article_id, bool)
+    row = articles.one(tx, int(str(article_id))) if named else None
+    if row is None or (row["state"], row["reason"]) != (ArticleState.REJECTED, forgotten.REASON):
+        raise InputError(f"article {article_id} was not forgotten, so it stays in its storyline")
+    storyline = removals.leave(tx, row["id"])
+    if storyline is None:
+        return {"storyline": None}
+    told = Telling()
+    for original in removals.recent_originals(tx, storyline, RECENT):
+        told.add(original, storyline, copy_of=None)
+    headline, lead = told.tell(storyline)
+    given = payload.get("redacted")
+    before = {one for one in given if isinstance(one, int)} if isinstance(given, list) else set()
+    stale = redaction.redact_headlines(tx, storyline, removals.titles(tx, storyline), row["due"] - AT_WORK)
+    redacted = sorted(before.union(stale))
+    removals.retell(tx, storyline, row["id"], headline=headline, lead=lead, redacted=redacted, now=now)
+    return {"storyline": storyline}
