@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline import urls
 from pipeline.errors import InputError
-from pipeline.ledger import commands, redaction
+from pipeline.ledger import changes, commands, redaction
 from pipeline.ledger.engine import INTAKE, Ledger, one_at_a_time
 from pipeline.ledger.schema import articles, forgotten, memberships, sightings, texts, vectors
 from pipeline.records import ArticleState
@@ -140,7 +140,8 @@ def erase(
     tx.execute(update(articles).where(articles.c.id == article_id).values(**_tombstone(row, now)))
     filed = select(memberships.c.storyline_id).where(memberships.c.article_id == article_id)
     storyline = tx.execute(filed).scalar()
-    positions = redaction.redact_article(tx, article_id, titles, storyline)
+    been_in = changes.whereabouts(tx, article_id, {storyline}) if storyline is not None else set()
+    positions = redaction.redact_article(tx, article_id, titles, been_in)
     if storyline is not None:
         commands.put(tx, COMMAND, {"article": article_id, "redacted": positions}, now)
     reprints = tx.execute(select(articles.c.id).where(articles.c.original_id == article_id).order_by(articles.c.id))

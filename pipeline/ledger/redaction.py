@@ -18,12 +18,12 @@ from pipeline.ledger.schema import events
 _AT_ONCE = 400  # parameters in one statement; old SQLite builds allow 999
 
 
-def redact_article(tx: Connection, article_id: int, titles: Collection[str], storyline: int | None) -> list[int]:
+def redact_article(tx: Connection, article_id: int, titles: Collection[str], storylines: Collection[int]) -> list[int]:
     """Take an article out of the events that tell of it, and headlines that are (part of) one of its `titles` out of
-    those of its storylines. Returns the positions of the published ones."""
+    those of its `storylines`, the present one and those before. Returns the positions of the published ones."""
     number = cast(events.c.data["article"]["id"].as_string(), Text)
     told = tx.execute(select(events).where(number == str(article_id))).mappings().all()
-    subjects = {row["subject"] for row in told} | ({f"storyline/{storyline}"} if storyline is not None else set())
+    subjects = {row["subject"] for row in told} | {f"storyline/{storyline}" for storyline in storylines}
     rows = {row["seq"]: row for row in told}
     for subject in sorted(subjects):
         rows |= {row["seq"]: row for row in tx.execute(select(events).where(events.c.subject == subject)).mappings()}

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, func, select, update
+from sqlalchemy import Connection, and_, delete, select, update
 
-from pipeline.ledger import events
+from pipeline.ledger import coverage
 from pipeline.ledger.schema import articles, memberships, storylines, texts
-from pipeline.ledger.storylines import EMPTY, OUTLETS_KEPT
 from pipeline.records import Article, ArticleState
-
-STATES = ("emerging", "developing")  # those that follow from the number of outlets
 
 
 def leave(tx: Connection, article_id: int) -> int | None:
@@ -83,55 +80,5 @@ def retell(
 ) -> None:
     """Count a storyline anew and say that the article is no part of it any more. `redacted` are the positions of the
     events that read differently now."""
-    row = tx.execute(select(storylines).where(storylines.c.id == storyline_id)).mappings().one()
-    counted = _counted(tx, storyline_id)
-    outlets = counted["outlets"]
-    values = {
-        **counted,
-        "headline": row["title"] if row["declared"] else headline,
-        "lead": lead,
-        "state": _state(row, counted),
-        "updated": now,
-        "sequence": row["sequence"] + 1,
-    }
-    tx.execute(update(storylines).where(storylines.c.id == storyline_id).values(**values))
-    data = {
-        "storyline": {
-            "id": storyline_id,
-            "headline": values["headline"],
-            "state": values["state"],
-            "declared": row["declared"],
-            "articles": values["articles"],
-            "originals": values["originals"],
-            "outlets": len(outlets),
-        },
-        "article": {"id": article_id, "forgotten": True},
-        "redacted": list(redacted),
-    }
-    events.append(tx, "article.removed", f"storyline/{storyline_id}", values["sequence"], now, data)
-
-
-def _state(row: RowMapping, counted: Mapping[str, Any]) -> str:
-    if not counted["articles"] and not row["declared"]:
-        return EMPTY
-    state: str = row["state"]
-    return STATES[len(counted["outlets"]) > 1] if state in STATES else state
-
-
-def _counted(tx: Connection, storyline_id: int) -> dict[str, Any]:
-    when = func.coalesce(articles.c.published, articles.c.seen)
-    members = (
-        select(articles.c.outlet, memberships.c.kind, when.label("when"))
-        .join(memberships, memberships.c.article_id == articles.c.id)
-        .where(memberships.c.storyline_id == storyline_id)
-        .order_by(memberships.c.position)
-    )
-    rows = tx.execute(members).all()
-    times = [row.when for row in rows]
-    return {
-        "articles": len(rows),
-        "originals": sum(row.kind == "original" for row in rows),
-        "outlets": list(dict.fromkeys(row.outlet for row in rows if row.outlet))[:OUTLETS_KEPT],
-        "first_article": min(times, default=None),
-        "last_article": max(times, default=None),
-    }
+    said = {"article": {"id": article_id, "forgotten": True}, "redacted": list(redacted)}
+    coverage.retell(tx, storyline_id, "article.removed", said, now, headline=headline, lead=lead)

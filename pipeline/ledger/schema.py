@@ -271,6 +271,7 @@ storylines = Table(
     Column("vector", LargeBinary),  # of a declared storyline's title and text
     Column("vector_version", CleanText),
     Index("ix_storylines_state_due", "state_due", **_only("state_due IS NOT NULL")),
+    Index("ix_storylines_locked", "id", sqlite_where=text("locked = 1"), postgresql_where=text("locked")),
     sqlite_autoincrement=True,
 )
 
@@ -288,6 +289,7 @@ memberships = Table(
     Column("filed", UtcDateTime, nullable=False),
     Index(None, "storyline_id", "position"),
     Index(None, "filed", "position"),
+    Index("ix_memberships_pinned", "article_id", sqlite_where=text("pinned = 1"), postgresql_where=text("pinned")),
 )
 
 changes = Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ from pipeline.records import Article, ArticleState, Storyline, Vector
 
 EMPTY = "empty"  # the state of a storyline whose articles have all been forgotten; nobody is shown it in a list
 SHOWN = storylines.c.state != EMPTY
+PACED = ("developing", "surging")
+PACE_LOOK = timedelta(minutes=1)  # how long a storyline that grows all the time may wait for a look at its pace
+FIRST_LOOK = timedelta(hours=24)  # a new storyline is quiet no earlier (`storylines.life`)
 OUTLETS_KEPT = 200  # outlet names kept with a storyline; far more than anyone reads, and bounds the row
 
 
@@ -62,7 +65,7 @@ def embedded(tx: Connection, version: str, limit: int) -> list[Article]:
     chosen = (
         revisions.current(version).where(articles.c.state == ArticleState.EMBEDDED).order_by(articles.c.id).limit(limit)
     )
-    return [_article(row) for row in tx.execute(chosen).mappings()]
+    return [article_of(row) for row in tx.execute(chosen).mappings()]
 
 
 def places(tx: Connection, ids: Sequence[int]) -> dict[int, Place]:
@@ -91,12 +94,14 @@ def remembered(tx: Connection, version: str, since: datetime) -> Iterator[Filed]
         .order_by(memberships.c.position)
     )
     for row in tx.execute(chosen.execution_options(yield_per=500)).mappings():
-        yield Filed(_article(row), row["storyline_id"], row["original_id"], row["position"])
+        yield Filed(article_of(row), row["storyline_id"], row["original_id"], row["position"])
 
 
-def told_again(tx: Connection, version: str, since: datetime) -> list[tuple[Article, int]]:
+def told_again(
+    tx: Connection, version: str, since: datetime, storyline: int | None = None
+) -> list[tuple[Article, int]]:
     """Articles filed after `since` that have been told in a newer version, in that one, with their storylines; the one
-    that was edited last comes last."""
+    that was edited last comes last. Of one `storyline` where that is given."""
     newer = articles.c.generation > memberships.c.generation
     chosen = (
         revisions.current(version)
@@ -105,7 +110,9 @@ def told_again(tx: Connection, version: str, since: datetime) -> list[tuple[Arti
         .where(memberships.c.filed >= since, newer, articles.c.state == ArticleState.FILED)
         .order_by(articles.c.revised, articles.c.id)
     )
-    return [(_article(row), row["storyline_id"]) for row in tx.execute(chosen).mappings()]
+    if storyline is not None:
+        chosen = chosen.where(memberships.c.storyline_id == storyline)
+    return [(article_of(row), row["storyline_id"]) for row in tx.execute(chosen).mappings()]
 
 
 def last_position(tx: Connection) -> int:
@@ -122,6 +129,7 @@ def open_one(
         "lang": lang,
         "declared": declared,
         "state": "emerging",
+        "state_since": now,
         "headline": title,
         "opened": now,
         "updated": now,
@@ -218,7 +226,7 @@ def _grow(
         "originals": row["originals"] + (copy_of is None),
         "outlets": outlets,
         **_told(row, article, headline, lead),
-        "state": "emerging" if len(outlets) < 2 else "developing",
+        "state_due": _look(row, outlets, now),
         "first_article": min(when, row["first_article"] or when),
         "last_article": max(when, row["last_article"] or when),
         "updated": now,
@@ -230,26 +238,39 @@ def _grow(
     events.append(tx, type_, f"storyline/{storyline_id}", values["sequence"], now, data)
 
 
+def _look(row: RowMapping, outlets: Sequence[str], now: datetime) -> datetime | None:
+    """When the life of a storyline that grew is looked at: at once where the article may have changed its state, within
+    a minute where only its pace may have."""
+    if not row["articles"]:
+        return now + FIRST_LOOK
+    if row["state"] == "emerging" and len(outlets) < 2:
+        return row["state_due"] or now
+    soon = now if row["state"] not in PACED else now + PACE_LOOK
+    return min(soon, row["state_due"] or soon)
+
+
 def _told(row: RowMapping, article: Article, headline: str, lead: str) -> dict[str, str]:
-    """What a storyline is told by; a declared one keeps its title."""
-    return {
-        "headline": row["title"] if row["declared"] else headline or row["headline"] or article.title,
-        "lead": lead or row["lead"],
-    }
+    """What a storyline is told by; a declared or renamed one keeps its name."""
+    told = headline or row["headline"] or article.title
+    return {"headline": headline_of(row, told), "lead": lead or row["lead"]}
+
+
+def headline_of(row: Mapping[Any, Any], told: str) -> str:
+    """What a storyline is called: as a person named it, else as it was declared, else what it is `told` by."""
+    name: str = row["headline"] if row["renamed"] else row["title"] if row["declared"] else told
+    return name
+
+
+def summary(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """What every event says of its storyline."""
+    names = ("id", "headline", "state", "declared", "articles", "originals")
+    return {**{name: row[name] for name in names}, "outlets": len(row["outlets"])}
 
 
 def _data(storyline: Mapping[str, Any], article: Article, copy_of: int | None) -> dict[str, Any]:
     """What an event says of a storyline and of the article that caused it."""
     return {
-        "storyline": {
-            "id": storyline["id"],
-            "headline": storyline["headline"],
-            "state": storyline["state"],
-            "declared": storyline["declared"],
-            "articles": storyline["articles"],
-            "originals": storyline["originals"],
-            "outlets": len(storyline["outlets"]),
-        },
+        "storyline": summary(storyline),
         "article": {
             "id": article.id,
             "url": urls.without_credentials(article.url),  # events go to other systems
@@ -340,7 +361,8 @@ def titles(tx: Connection) -> Sequence[str]:
     return list(tx.execute(select(storylines.c.title).where(storylines.c.declared)).scalars())
 
 
-def _article(row: RowMapping) -> Article:
+def article_of(row: Mapping[Any, Any]) -> Article:
+    """An article as filing takes it, of a row of `revisions.current` or `revisions.as_filed`."""
     return Article(
         id=row["id"],
         title=row["told"],

@@ -7,6 +7,7 @@ their order, and from nothing else: feed a new `Filing` the same ones and it dec
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from pipeline.records import Article, Vector
 from pipeline.storylines.background import Background
 from pipeline.storylines.copies import CopyIndex, Original, comparable, signature
 from pipeline.storylines.decide import Decision, Evidence, judge, reprint, weigh
-from pipeline.storylines.evidence import Features, features, moment, read, tells_of_title
+from pipeline.storylines.evidence import EMPTY, Features, features, moment, read, tells_of_title
 from pipeline.storylines.index import StorylineIndex
 from pipeline.storylines.measure import Arrival, Gauge, Terms
 from pipeline.storylines.members import Members, Strand
@@ -176,6 +177,43 @@ class Filing:
         self._copies.move(loser, winner)
         self._close(loser)
 
+    def restate(self, storyline: int, originals: Sequence[Article]) -> None:
+        """Drop what is known of a storyline and know it by these originals instead, in this order: people, or second
+        thoughts, moved articles in or out of it.
+
+        The seed of a declared one stays; without seed and originals the storyline goes. Nothing is counted again: the
+        weights of words, the background and the rhythm of the stream stay as they are. Restate the storyline that
+        gave articles away before the one that got them. Raises InputError as `decide` does, and has changed nothing
+        then.
+        """
+        readings = [self._read(article) for article in originals]
+        known = self._strands.get(storyline)
+        seed = known.seed if known is not None else None
+        if known is not None:
+            self._close(storyline)
+        if seed is None and not originals:
+            return
+        strand = self._open(storyline)
+        strand.seed = seed
+        self._index.put(strand, seed.title.ids if seed is not None else EMPTY.ids)
+        for article, reading in zip(originals, readings, strict=True):
+            self._readings.pop(article.id, None)
+            self._already_in(strand, article.id)  # of the storyline that it was in it is a member no longer
+            self._take_back(strand, article, reading)
+        self._bound()
+
+    def _take_back(self, strand: Strand, article: Article, reading: _Reading) -> None:
+        written, seen = moment(article), article.seen.timestamp() / 3600.0
+        strand.reported_by(article.outlet)
+        strand.covers(written)
+        strand.seen = max(strand.seen, seen)
+        strand.articles += 1
+        self._hold(strand, article.id, reading.features)
+        if reading.mark is not None:
+            told = reading.told
+            self._copies.add(Original(article.id, strand.storyline, article.url, reading.mark, written, seen, told))
+        self._index.put(strand, reading.features.title.ids)
+
     def _read(self, article: Article) -> _Reading:
         known = self._readings.get(article.id)
         if known is not None and known.still(article):
@@ -198,8 +236,11 @@ class Filing:
 
     def _join(self, strand: Strand, article: int, shown: Features) -> None:
         self._terms.add(shown)
-        weighed = self._terms.weigh(shown, counted=True)
         self._background.add(shown.dense, shown.lang, strand.storyline)
+        self._hold(strand, article, shown)
+
+    def _hold(self, strand: Strand, article: int, shown: Features) -> None:
+        weighed = self._terms.weigh(shown, counted=True)
         strand.title.add(weighed.title)
         strand.names.add(weighed.names)
         strand.told.add(shown.body.present())

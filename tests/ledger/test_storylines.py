@@ -82,7 +82,7 @@ def test_filing_moves_the_article_and_counts(ledger: Ledger) -> None:
     assert (article["state"], article["filed"], article["original_id"]) == ("filed", at(10), None)
     found = shown(ledger, storyline)
     assert (found.articles, found.originals, found.outlets) == (2, 2, ("Ant", "Bee"))
-    assert (found.headline, found.lead, found.state) == ("Second", "A lead.", "developing")
+    assert (found.headline, found.lead, found.state) == ("Second", "A lead.", "emerging")
     assert (found.first_article, found.last_article, found.updated) == (at(-100), START, at(20))
     assert waiting(ledger) == []
 

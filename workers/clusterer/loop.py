@@ -11,10 +11,12 @@ from sqlalchemy import Connection
 
 from pipeline.errors import FencedError, InputError, LedgerError, SluglineError
 from pipeline.ledger import Ledger, commands, forgotten, roles, storylines
+from pipeline.ledger import lives as ledger_lives
 from pipeline.records import Article
 from pipeline.storylines.filing import Decision, FilingOptions
 from workers import logs
 from workers.clusterer import commands as commanded
+from workers.clusterer import lives
 from workers.clusterer.memory import Memory
 from workers.process import Stop, now, owner
 
@@ -91,7 +93,9 @@ class Clusterer:
                 self._let_go()
                 return done
             self._memory.load_declared(self._ledger)
-            return done + (0 if self._memory.must_wait(moment) else self._file(moment))
+            done += 0 if self._memory.must_wait(moment) else self._file(moment)
+            self._attend(moment)
+            return done
         except FencedError as error:
             log.warning("no longer the active one", error=str(error))
             self._step_back()
@@ -143,7 +147,7 @@ class Clusterer:
             try:
                 with self._ledger.write() as tx:
                     self._guard(tx)
-                    result, outdated = commanded.obey(tx, command, moment)
+                    result, outdated = commanded.obey(tx, self._memory, command, moment)
                     self._outdated |= outdated
                     commands.settle(tx, command.id, moment, result=result)
                 log.info("command applied", command=command.id, kind=command.kind, result=result)
@@ -154,6 +158,7 @@ class Clusterer:
             except Exception as error:
                 log.exception("command failed", command=command.id, kind=command.kind)
                 self._refuse(command, f"it failed ({type(error).__name__}: {error})", moment)
+                self._rebuild(moment)  # memory may have gone along with what was rolled back
         return len(pending)
 
     def _refuse(self, command: commands.Command, error: str, moment: datetime) -> None:
@@ -197,6 +202,19 @@ class Clusterer:
             self._memory.filing.forget(moment - self._options.horizon)
         log.info("filed", articles=len(batch), storylines=len(self._memory.filing))
         return len(batch)
+
+    def _attend(self, moment: datetime) -> None:
+        """Look at the lives of storylines that are due, whether or not there was anything to file."""
+        if self._token is None:  # filing stumbled: from a rebuilt state it goes on
+            return
+        with self._ledger.read() as tx:
+            due = ledger_lives.due(tx, moment, lives.AT_ONCE)
+        if not due:
+            return
+        with self._ledger.write() as tx:
+            self._guard(tx)
+            changed = lives.attend(tx, due, moment, timedelta(hours=self._options.window_hours))
+        log.debug("lives looked at", storylines=len(due), changed=changed)
 
     def _stumbled(self, article: int, error: Exception, moment: datetime) -> None:
         """The batch was rolled back at this article: try once more from a rebuilt state, then do without it."""

@@ -7,20 +7,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
 from pipeline.errors import InputError
-from pipeline.ledger import Ledger, storylines
+from pipeline.ledger import Ledger, apart, coverage, removals, storylines
 from pipeline.records import Article
+from pipeline.storylines.constraints import Constraints
 from pipeline.storylines.filing import Filing, FilingOptions
 from workers import logs
-from workers.clusterer.telling import Telling
+from workers.clusterer.telling import RECENT, Telling
 
 log = logs.get("clusterer")
 VECTOR_PATIENCE = timedelta(seconds=60)  # filing waits this long for the vector of a storyline that was just declared
 
 
 class Memory:
-    """Follows from the ledger and from nothing else. `filing` decides, `telling` gives headlines; `position` is the
-    place of the last article in the order of filing."""
+    """Follows from the ledger and from nothing else. `filing` decides, `telling` gives headlines, `constraints` are
+    what people said of storylines; `position` is the place of the last article in the order of filing."""
 
     def __init__(self, version: str, options: FilingOptions) -> None:
         self._version = version
@@ -29,6 +32,7 @@ class Memory:
         self._declared: dict[int, str | None] = {}  # declared storylines known to the filing, by vector version
         self.filing = Filing(options)
         self.telling = Telling()
+        self.constraints = Constraints()
         self.position = 0
 
     @classmethod
@@ -45,6 +49,7 @@ class Memory:
         since, count = moment - options.horizon, 0
         with ledger.read() as tx:
             made.position = storylines.last_position(tx)
+            made.load_constraints(tx)
             for filed in storylines.remembered(tx, version, since):
                 made._recall(filed)
                 count += 1
@@ -60,11 +65,51 @@ class Memory:
         self.filing.file(article, storyline, copy_of=copy_of)
         self.telling.add(article, storyline, copy_of=copy_of)
 
+    def load_constraints(self, tx: Connection) -> None:
+        """Read what people said of storylines."""
+        self.constraints = Constraints(
+            locked=apart.locked(tx), declared=self._declared, pinned=apart.pinned(tx), apart=apart.pairs(tx)
+        )
+
+    def merge(self, tx: Connection, loser: int, winner: int, moment: datetime) -> None:
+        """Know what was known of one storyline as part of another."""
+        self.filing.merge(loser, winner)
+        self.constraints.merged(loser, winner)
+        self._declared.pop(loser, None)
+        self._waiting.pop(loser, None)
+        self.retell(tx, loser, moment)
+        self.retell(tx, winner, moment)
+
+    def restate(self, tx: Connection, storyline: int, moment: datetime) -> None:
+        """Know a storyline by what the ledger says is in it now, as far as filing remembers."""
+        originals = coverage.originals(tx, self._version, storyline, moment - self._options.horizon)
+        try:
+            self.filing.restate(storyline, originals)
+        except InputError as error:  # a vector of another dimension: the words must do
+            log.error("vectors left out", storyline=storyline, error=str(error))
+            self.filing.restate(storyline, [self._without_odd_vector(one) for one in originals])
+        self.retell(tx, storyline, moment)
+
+    def _without_odd_vector(self, article: Article) -> Article:
+        try:
+            self.filing.compare(article)
+        except InputError:
+            return replace(article, vector=None)
+        return article
+
+    def retell(self, tx: Connection, storyline: int, moment: datetime) -> None:
+        """Tell a storyline by what the ledger says is in it now."""
+        self.telling.restate(storyline, removals.recent_originals(tx, storyline, RECENT))
+        since = moment - self._options.horizon
+        for article, _ in storylines.told_again(tx, self._version, since, storyline):
+            self.telling.update(article, storyline)
+
     def load_declared(self, ledger: Ledger) -> None:
         """Tell the filing of declared storylines it does not know, and of vectors that have arrived."""
         with ledger.read() as tx:
             rows = storylines.declared(tx)
         for row in rows:
+            self.constraints.declared.add(row["id"])
             version = row["vector_version"] if row["vector_version"] == self._version else None
             if self._declared.get(row["id"], "") == version:
                 continue

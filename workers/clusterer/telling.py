@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.records import Article
@@ -45,6 +46,12 @@ class Telling:
             if one.id == article.id:
                 told.recent[place] = _brief(article)
                 told.headline = headline(tuple(told.recent), current=told.headline)
+
+    def restate(self, storyline: int, originals: Sequence[Article]) -> None:
+        """Tell a storyline by these originals, oldest first, whatever it was told by before."""
+        self._told.pop(storyline, None)
+        for article in originals:
+            self.add(article, storyline, copy_of=None)
 
     def tell(self, storyline: int) -> tuple[str, str]:
         """Headline and lead: the lead is the first paragraph of the article that the headline is from."""

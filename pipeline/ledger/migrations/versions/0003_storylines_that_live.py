@@ -34,8 +34,13 @@ def upgrade() -> None:
             op.add_column(table, column)
     where = sa.text(DUE)
     op.create_index("ix_storylines_state_due", "storylines", ["state_due"], sqlite_where=where, postgresql_where=where)
+    for table, key, flag in (("storylines", "id", "locked"), ("memberships", "article_id", "pinned")):
+        on, embedded = sa.text(flag), sa.text(f"{flag} = 1")
+        op.create_index(f"ix_{table}_{flag}", table, [key], sqlite_where=embedded, postgresql_where=on)
     # Those that are there get their first look at once.
-    op.execute("UPDATE storylines SET state_due = updated WHERE merged_into IS NULL AND state <> 'empty'")
+    op.execute(
+        "UPDATE storylines SET state_since = opened, state_due = updated WHERE merged_into IS NULL AND state <> 'empty'"
+    )
     _make_tables()
 
 
