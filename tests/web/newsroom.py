@@ -14,10 +14,11 @@ import numpy as np
 import redis as redis_client
 from sqlalchemy import Connection, update
 
-from pipeline.ledger import Ledger, articles, storylines, work
+from pipeline.ledger import Ledger, articles, lives, storylines, work
 from pipeline.ledger.schema import storylines as storyline_table
 from pipeline.records import ArticleState
 from pipeline.settings import Settings
+from workers.clusterer.lives import attend
 from workers.web.app import bind, create_app, server
 
 NOW = datetime(2026, 11, 29, 14, 5, tzinfo=UTC)
@@ -89,6 +90,7 @@ class Newsroom:
                 lead=lead,
                 now=now,
             )
+            attend(tx, lives.due(tx, now, 10), now, timedelta(days=30))
         return made
 
     def open(self, *, now: datetime = NOW, **fields: Any) -> int:

@@ -87,12 +87,16 @@ def test_an_article_is_filed_with_its_event(ledger: Ledger) -> None:
     with ledger.write() as tx:
         events.number(tx, 10)
     with ledger.read() as tx:
-        told = [(one.type, one.subject, one.sequence, one.data["article"]["id"]) for one in events.after(tx, 0, 10)]
+        told = [
+            (one.type, one.subject, one.sequence, one.data.get("article", {}).get("id"))
+            for one in events.after(tx, 0, 10)
+        ]
         found = storylines.one(tx, where[first])
     assert told == [
         ("storyline.opened", f"storyline/{where[first]}", 1, first),
         ("storyline.grew", f"storyline/{where[first]}", 2, second),
         ("storyline.opened", f"storyline/{where[other]}", 1, other),
+        ("storyline.developing", f"storyline/{where[first]}", 3, None),
     ]
     assert found is not None
     assert (found.articles, found.outlets) == (2, ("Outlet 1", "Outlet 2"))
@@ -111,7 +115,7 @@ def test_a_transaction_that_fails_files_nothing_and_the_next_step_files_it(ledge
     assert event_count(ledger) == 0
     assert at_work.step(at(1)) == 3
     assert states(ledger) == {"filed": 3}
-    assert event_count(ledger) == 3
+    assert event_count(ledger) == 4, "opened, grew twice, developing"
     assert len({storyline for storyline, _ in filed(ledger).values()}) == 1
 
 

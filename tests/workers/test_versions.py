@@ -282,6 +282,7 @@ def test_a_live_blog_does_not_chain_its_topics_into_one_storyline(paper: Paper) 
         "storyline.opened",
         *["article.updated"] * len(TOPICS),
         "storyline.grew",
+        "storyline.developing",
     ]
 
 
@@ -329,6 +330,7 @@ def test_an_update_and_a_new_article_in_one_batch(paper: Paper) -> None:
         ("storyline.opened", 1),
         ("article.updated", 2),
         ("storyline.grew", 3),
+        ("storyline.developing", 4),
     ]
 
 
@@ -341,7 +343,7 @@ def test_an_update_whose_storyline_is_forgotten_by_now_is_told_all_the_same(pape
     paper.fetch()
     paper.embed("bridge", "Orsel")
     assert later.step(at(60 * 86_400)) == 1, "beyond the horizon of what a clusterer remembers"
-    assert [one.type for one in paper.told()] == ["storyline.opened", "article.updated"]
+    assert [one.type for one in paper.told()] == ["storyline.opened", "article.updated", "storyline.closed"]
     assert paper.storyline().headline == "Orsel closes its old bridge", "told by what is remembered"
     with paper.ledger.read() as tx:
         assert storylines.count(tx) == 1

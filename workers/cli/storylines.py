@@ -11,12 +11,14 @@ from pipeline.errors import UsageError
 from pipeline.ledger import storylines as ledger_storylines
 from pipeline.records import Storyline
 from workers import declare as declaring
+from workers.cli import changes
 from workers.cli.common import AsJson, console, ledger, print_json, print_table
 
-storylines = typer.Typer(help="Storylines: list them, declare one.", no_args_is_help=True)
+storylines = typer.Typer(help="Storylines: list them, declare one, correct them.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
+    changes.register(storylines)
     app.add_typer(storylines, name="storylines")
     app.command(help="One storyline, its coverage, and why each article is there.")(storyline)
 

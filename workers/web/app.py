@@ -28,7 +28,7 @@ from pipeline.settings import Settings
 from pipeline.urls import mask
 from workers import logs
 from workers.process import now as utc_now
-from workers.web import api, feeds, pages, websub
+from workers.web import api, changes, feeds, pages, websub
 from workers.web.context import MANY, ONE, Context
 from workers.web.guard import HUB_PATH, Guard
 
@@ -76,6 +76,7 @@ def create_app(
         hub_bytes=settings.feed_max_bytes if settings.public_url else 0,
     )
     app.include_router(api.router)
+    app.include_router(changes.router)
     app.include_router(feeds.router)
     app.include_router(feeds.lists)
     app.include_router(api.probes)

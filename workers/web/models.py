@@ -42,7 +42,9 @@ class StorylineSummary(BaseModel):
     id: int
     headline: str
     lead: str
-    state: str = Field(description="`emerging`: one outlet; `developing`: several.")
+    state: str = Field(
+        description="`emerging`: one outlet; `developing`: several; `surging`, `quiet`, `closed` or `empty`."
+    )
     declared: bool = Field(description="Given a title and a text beforehand by a person.")
     lang: str | None
     articles: int
