@@ -36,6 +36,7 @@ SURGE_LOOK = timedelta(minutes=15)  # between looks at a surge: that nobody writ
 HALF_LIFE = 12.0  # hours
 PRIOR_HOURS = 3.0  # of silence before the first arrival, or two articles within minutes would make a rate
 LEAST_RATE = 0.75  # originals an hour that any storyline may have: below six in an hour or ten in three nothing surges
+STEADY = 5.0  # articles by which the wire's pace is drawn to the usual: of few, nobody can tell
 MOST_PACE = 4.0  # a poller that catches up is no reason to expect ten times as much of everything
 QUIET_LEAST, QUIET_MOST = timedelta(hours=24), timedelta(days=5)
 LONGER = 3.0  # times the pauses that it has had, nine in ten of them
@@ -78,12 +79,12 @@ class Wire:
     counts: Mapping[int, int] = field(default_factory=dict)
     usual: int = 0
 
-    def pace(self, hours: int) -> float:
-        """How many times its usual rate it has had in these hours, 1 to `MOST_PACE`."""
-        if not self.usual:
-            return 1.0
-        rate = self.counts.get(hours, 0) / hours / (self.usual / USUAL_HOURS)
-        return min(MOST_PACE, max(1.0, rate))
+    def pace(self, hours: int, own: int, own_usual: int) -> float:
+        """How many times its usual rate it has had in these hours, 1 to `MOST_PACE`, without what is the storyline's
+        `own` in them and in the usual time: else a story that is the whole wire would explain itself."""
+        others = max(0, self.counts.get(hours, 0) - own)
+        usual = max(0, self.usual - own_usual) * hours / USUAL_HOURS
+        return min(MOST_PACE, max(1.0, (others + STEADY) / (usual + STEADY)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,7 @@ def look(pulse: Pulse, wire: Wire, moment: datetime, *, window: timedelta) -> Tu
     state = _level(pulse)
     outlets = {"outlets": len(_outlets(pulse.arrivals))}
     if state == DEVELOPING:
-        found = surprise(fresh, wire, moment)
+        found = surprise(pulse.arrivals, wire, moment)
         if _surges(pulse, found, moment):
             return Turn(state=SURGING, due=min(moment + SURGE_LOOK, last + limit), why=found)
         if pulse.state == SURGING:
@@ -125,19 +126,25 @@ def patience(fresh: Sequence[Arrival]) -> timedelta:
     return min(QUIET_MOST, max(QUIET_LEAST, LONGER * usual))
 
 
-def surprise(fresh: Sequence[Arrival], wire: Wire, moment: datetime) -> dict[str, Any]:
+def surprise(arrivals: Sequence[Arrival], wire: Wire, moment: datetime) -> dict[str, Any]:
     """How little the last hours are explained by what is usual: the window that surprises most, with its figures."""
-    originals = [one for one in fresh if one.original and one.seen <= moment]
-    found = [_surprise(originals, wire, moment, hours) for hours in WINDOWS]
+    originals = [one for one in arrivals if one.fresh and one.original and one.seen <= moment]
+    own = [_since(arrivals, moment, hours) for hours in (*WINDOWS, USUAL_HOURS)]
+    paces = [wire.pace(hours, count, own[-1]) for hours, count in zip(WINDOWS, own, strict=False)]
+    found = [_surprise(originals, pace, moment, hours) for hours, pace in zip(WINDOWS, paces, strict=True)]
     return max(found, key=lambda one: (one["outlets"] >= LEAST_OUTLETS, one["surprise"]))
 
 
-def _surprise(originals: Sequence[Arrival], wire: Wire, moment: datetime, hours: int) -> dict[str, Any]:
+def _since(arrivals: Sequence[Arrival], moment: datetime, hours: int) -> int:
+    return sum(one.seen > moment - timedelta(hours=hours) for one in arrivals)
+
+
+def _surprise(originals: Sequence[Arrival], pace: float, moment: datetime, hours: int) -> dict[str, Any]:
     begin = moment - timedelta(hours=hours)
     by_outlet = Counter(one.outlet for one in originals if one.seen > begin)
     count = sum(min(MOST_OF_ONE, number) for number in by_outlet.values())
     rate = max(LEAST_RATE, _rate([one for one in originals if one.seen <= begin], begin))
-    expected = rate * hours * wire.pace(hours)
+    expected = rate * hours * pace
     return {
         "hours": hours,
         "originals": count,

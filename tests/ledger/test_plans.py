@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from pipeline.ledger import Ledger, articles, events, polls, storylines, work
+from pipeline.ledger import Ledger, apart, articles, events, lives, polls, storylines, work
 from pipeline.ledger.engine import Ledger as Opened
 from pipeline.records import ArticleState
 from tests.ledger.making import START, VERSION, at, entry
@@ -100,6 +100,9 @@ HOT: dict[str, Callable[[Connection], Any]] = {
     "after": lambda tx: events.after(tx, 100, 500),
     "expire": lambda tx: events.expire(tx, at(-86_400), 500),
     "waiting": events.waiting,
+    "lives due": lambda tx: lives.due(tx, START, 100),
+    "arrivals": lambda tx: lives.arrivals(tx, 1, 300),
+    "filed_since": lambda tx: lives.filed_since(tx, [at(-86_400), at(-3600)]),
     "claim_due": lambda tx: polls.claim_due(tx, START, "poller", 60.0, 32),
 }
 _ENTRIES = [  # known by key, by URL, and not at all
@@ -126,6 +129,12 @@ def test_no_hot_query_reads_a_whole_table(full: Ledger) -> None:
             whole = [f"SCAN {table}" for table in BIG] if full.is_sqlite else [f"Seq Scan on {table}" for table in BIG]
             slow += [f"{name}:\n{plan}" for line in plan.splitlines() if any(words in line for words in whole)]
     assert not slow, "\n\n".join(slow)
+
+
+def test_what_people_said_is_found_without_looking_for_it_everywhere(full: Ledger) -> None:
+    (of_articles,), (of_storylines,) = plans(full, apart.pinned), plans(full, apart.locked)
+    assert "ix_memberships_pinned" in of_articles
+    assert "ix_storylines_locked" in of_storylines or not full.is_sqlite  # one row is read faster than an index
 
 
 def test_the_waiting_lines_are_read_in_their_order_without_sorting(full: Ledger) -> None:
