@@ -6,12 +6,15 @@ import contextlib
 import os
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from pipeline import urls
 from pipeline.ledger import Ledger, open_ledger, storylines
+from pipeline.ledger.schema import events
 from pipeline.storylines.scores import bcubed
 from tests.e2e.running import Up, gone_within, up
 from workers.demo.world import labels, load
@@ -47,11 +50,14 @@ def check(run: Up, ledger: Ledger) -> None:
     assert score.f1 >= 0.86, score  # 0.90 is the aim; the order of arrival, another each time, moves it by 0.03
     with ledger.read() as tx:
         declared = [row["id"] for row in storylines.declared(tx)]
+        told = Counter(tx.execute(select(events.c.type)).scalars())
     call = {key for key in keys if gold[key] == "maduro-call"}
     under = {key for key in keys if found[key] in declared}
     assert len(call & under) >= 0.8 * len(call), "the declared storyline holds the coverage of the call"
     assert not {key for key in under if gold[key] == "kestria-call"}, "and nothing of the other phone call"
-    assert summary["events"] == len(found) + len(declared)
+    assert told["storyline.opened"] + told["storyline.grew"] == len(found) + len(declared)
+    assert summary["events"] == told.total(), "the others tell of the lives of storylines"
+    assert told["storyline.developing"] > 0
 
 
 @pytest.mark.timeout(400)

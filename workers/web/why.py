@@ -81,7 +81,7 @@ def _sentence(why: Why, storyline_id: int) -> str:
         )
     joined = "this storyline"
     if why.storyline != storyline_id:
-        joined = f"storyline {why.storyline}, which has become part of this one,"
+        joined = f"storyline {why.storyline}, from which it has come to this one,"
     sentence = f"It joined {joined} with a score of {why.score:.2f}; {why.threshold:.2f} was needed."
     if why.runner_up is not None and why.runner_up_score is not None:
         sentence += f" The runner-up, storyline {why.runner_up}, scored {why.runner_up_score:.2f}."
