@@ -15,8 +15,8 @@ from pipeline.storylines import tell
 MOST_ARTICLES = 5_000  # the latest of a storyline
 TEXT_CHARS = 8_000  # of the texts that are read: fifteen sentences lie within
 SAMPLE_CHARS = 600  # of the texts by which parts of a storyline are told apart
-CHOICES = 400  # the latest articles whose runner-up is asked for, in either direction
-BESIDE = 400  # other storylines that are looked at to know what is common, and for names in common
+CHOICES = 300  # the latest articles whose runner-up is asked for, in either direction
+BESIDE = 300  # other storylines that are looked at to know what is common, and for names in common
 
 
 def of(tx: Connection, found: Storyline) -> tell.Digest:

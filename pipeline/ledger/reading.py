@@ -6,15 +6,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, case, func, select
+from sqlalchemy import Connection, case, func, select
 
+from pipeline import urls
 from pipeline.ledger.schema import articles, changes, memberships, storylines, texts
 from pipeline.ledger.storylines import SHOWN
 from pipeline.records import Article
 
 OPENING_CHARS = 200
 """Of the lead, for articles without a title."""
+_TEXT_CHARS = 300  # of a lead or declared text: who and what stand at its front
 _ABSORBED = 50  # storylines merged into one whose relatives are its own
 _HOPS = 50
 
@@ -61,7 +64,7 @@ def coverage(tx: Connection, storyline_id: int, most: int) -> tuple[list[Article
             title=title,
             text=text,
             seen=seen,
-            url=url,
+            url=urls.without_credentials(url) if "@" in url else url,
             outlet=outlet,
             lang=lang,
             published=published,
@@ -112,33 +115,43 @@ def came_second(tx: Connection, storyline_id: int, most: int) -> dict[int, Met]:
 
 def beside(tx: Connection, ids: Iterable[int]) -> dict[int, Beside]:
     """These storylines by the ids asked for; the id of a merged one leads to what it has become."""
-    found: dict[int, RowMapping] = {}
-    wanted = set(ids)
+    found: dict[int, Any] = {}
+    asked = list(ids)
+    wanted = set(asked)
     for _ in range(_HOPS):
         if not wanted:
             break
-        rows = tx.execute(select(storylines).where(storylines.c.id.in_(sorted(wanted)))).mappings()
-        found |= {row["id"]: row for row in rows}
-        wanted = {row["merged_into"] for row in found.values() if row["merged_into"] is not None} - found.keys()
+        found |= {row.id: row for row in tx.execute(_BESIDE.where(storylines.c.id.in_(sorted(wanted))))}
+        wanted = {row.merged_into for row in found.values() if row.merged_into is not None} - found.keys() - wanted
     made: dict[int, Beside] = {}
-    for asked in ids:
-        row, hops = found.get(asked), 0
-        while row is not None and row["merged_into"] is not None and hops < _HOPS:
-            row, hops = found.get(row["merged_into"]), hops + 1
-        if row is not None and row["merged_into"] is None:
-            made[asked] = _beside(row)
+    for one in asked:
+        row, hops = found.get(one), 0
+        while row is not None and row.merged_into is not None and hops < _HOPS:
+            row, hops = found.get(row.merged_into), hops + 1
+        if row is not None and row.merged_into is None:
+            made[one] = _beside(row)
     return made
 
 
 def lately(tx: Connection, most: int) -> list[Beside]:
     """The storylines that changed last."""
-    chosen = (
-        select(storylines)
-        .where(storylines.c.merged_into.is_(None), SHOWN)
-        .order_by(storylines.c.updated.desc())
-        .limit(most)
-    )
-    return [_beside(row) for row in tx.execute(chosen).mappings()]
+    chosen = _BESIDE.where(storylines.c.merged_into.is_(None), SHOWN).order_by(storylines.c.updated.desc()).limit(most)
+    return [_beside(row) for row in tx.execute(chosen)]
+
+
+_BESIDE = select(
+    storylines.c.id,
+    storylines.c.title,
+    storylines.c.headline,
+    case(
+        (storylines.c.text != "", func.substr(storylines.c.text, 1, _TEXT_CHARS)),
+        else_=func.substr(storylines.c.lead, 1, _TEXT_CHARS),
+    ).label("text"),
+    storylines.c.lang,
+    storylines.c.articles,
+    storylines.c.last_article,
+    storylines.c.merged_into,
+)
 
 
 def _met(pairs: Iterable[tuple[int, float | None]]) -> dict[int, Met]:
@@ -149,12 +162,12 @@ def _met(pairs: Iterable[tuple[int, float | None]]) -> dict[int, Met]:
     return found
 
 
-def _beside(row: RowMapping) -> Beside:
+def _beside(row: Any) -> Beside:
     return Beside(
-        id=row["id"],
-        headline=row["headline"] or row["title"],
-        text=(row["text"] or row["lead"])[:1000],
-        lang=row["lang"],
-        articles=row["articles"],
-        last_article=row["last_article"],
+        id=row.id,
+        headline=row.headline or row.title,
+        text=row.text,
+        lang=row.lang,
+        articles=row.articles,
+        last_article=row.last_article,
     )

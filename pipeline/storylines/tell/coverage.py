@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from pipeline.records import Article
-from pipeline.storylines.evidence import short_lang
 from pipeline.storylines.tell.records import Language, Outlet
-from pipeline.storylines.tell.when import when
+from pipeline.storylines.tell.when import language, when
 from pipeline.storylines.titles import strip_outlet
 
 
@@ -51,7 +50,7 @@ def outlets(originals: Sequence[Article], reprints: Sequence[Article]) -> tuple[
 
 def languages(articles: Sequence[Article]) -> tuple[Language, ...]:
     """Languages with how many articles are in each, the commonest first."""
-    counts = Counter(short_lang(article.lang) for article in articles)
+    counts = Counter(language(article.lang) for article in articles)
     return tuple(Language(lang=lang, articles=n) for lang, n in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
 
 

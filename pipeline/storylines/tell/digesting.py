@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.records import Article
-from pipeline.storylines.evidence import short_lang, words
+from pipeline.storylines.evidence import words
 from pipeline.storylines.tell import coverage, episodes, figures, keys, names, related, timeline
 from pipeline.storylines.tell.records import Backdrop, Digest, Neighbour
-from pipeline.storylines.tell.when import when
+from pipeline.storylines.tell.when import language, when
 
 MOST_TEXTS = 40
 """Originals whose texts are read for key sentences and names."""
-_NAMED_TITLES = 300  # further titles in which names are counted
-_RANKED_TITLES = 600  # among which the most central are looked for
+_NAMED_TITLES = 160  # further titles in which names are counted
+_RANKED_TITLES = 300  # among which the most central are looked for
 _LATEST, _FIRST = 14, 6
 
 
@@ -33,7 +33,7 @@ def to_read(originals: Sequence[Article], *, most: int = MOST_TEXTS) -> list[int
     def central(article: Article) -> float:
         own = set(words(article.title))
         value = sum(spread[term] for term in own) / (len(own) + 2)
-        return value if short_lang(article.lang) in ("", lang) else value / 3
+        return value if language(article.lang) in ("", lang) else value / 3
 
     ranked = sorted(some, key=lambda a: (-central(a), a.id))
     chosen: dict[int, None] = dict.fromkeys(a.id for a in ordered[:_FIRST] + ordered[-_LATEST:])
@@ -76,7 +76,7 @@ def digest(
         figures=figures.figures(read),
         outlets=coverage.outlets(originals, reprints),
         languages=coverage.languages([*originals, *reprints]),
-        days=timeline.days(originals, reprints, lang=lang),
+        days=timeline.days(known, reprints, lang=lang),
         episodes=episodes.episodes(known),
         related=related.related(named, neighbours, backdrop),
     )

@@ -21,8 +21,8 @@ from pipeline.storylines.tell.timeline import title_of
 from pipeline.storylines.tell.when import when
 
 MOST = 8
-SAMPLE = 240
-"""Articles that are clustered: 240 take some 15 ms."""
+SAMPLE = 160
+"""Articles that are clustered: the cost grows with the square."""
 _LEAST_ARTICLES = 10  # originals below which a storyline has no parts worth telling
 _LEAST_DAYS = 3  # with coverage: what happens within two days is one event with many sides
 _LEAST_SIZE = 3

@@ -21,6 +21,7 @@ _ODD = re.compile(
     r"[?？؟]\s*$|[?？؟]\s+\w.{0,40}$"  # a question, also one with a tag behind it
     r"|^(?:live|liveblog|liveticker|ticker|watch|video|photos?|in pictures|opinion|analysis|explainer|explained|podcast"
     r"|newsletter|quiz|letters?|editorial|kommentar|en direct|en vivo|ao vivo|diretta|briefing)\s*[:|–—-]"
+    r"|^live (?:from|at|in|on)\b"
     r"|\b(?:live (?:updates?|blog)|as it happened|liveblog|liveticker|en direct|en vivo|minuto a minuto|ao vivo)\b"
     r"|^(?:what (?:we|you|to) know|what to watch|everything (?:we|you)|(?:here['’]?s|this is) (?:what|why|how)"
     r"|why|how|\d+ (?:things|takeaways|reasons|ways|facts))\b"

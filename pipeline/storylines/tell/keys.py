@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.records import Article
-from pipeline.storylines.evidence import short_lang
 from pipeline.storylines.tell import sentences, terms
 from pipeline.storylines.tell.records import KeySentence
-from pipeline.storylines.tell.when import when
+from pipeline.storylines.tell.when import language, when
 from pipeline.storylines.titles import strip_outlet
 
 MOST = 5
@@ -31,7 +30,7 @@ _RELEVANCE = 0.7  # against difference from what was chosen
 _TOO_ALIKE = 0.45  # cosine with a chosen one from which a sentence only repeats it
 _LEAST_OF_BEST = 0.35  # rank, as a share of the best, below which a sentence says little
 _LEANING = 0.55  # worth of a sentence that leans on the one before it
-_AGAIN = 0.12  # what a second sentence of one outlet loses, in ranks of the best
+_AGAIN = 0.25  # what a second sentence of one outlet loses, in ranks of the best
 
 # Words with which a sentence points back at another one, in the languages where they are most common.
 _LEANS = re.compile(
@@ -126,7 +125,7 @@ def _worth(candidates: Sequence[_Candidate], lang: str) -> npt.NDArray[np.float6
         made[i] *= 0.5 + 0.5 / (1 + 0.35 * one.place)
         made[i] *= 0.75 + 0.25 * order[one.article.id] / last
         made[i] *= 1.0 + 0.25 * min(3, len(one.outlets) - 1)
-        if lang and short_lang(one.article.lang) not in ("", lang):
+        if lang and language(one.article.lang) not in ("", lang):
             made[i] *= 0.3
         if _LEANS.match(one.text) or _POINTS.search(one.text):
             made[i] *= _LEANING

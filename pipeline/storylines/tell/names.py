@@ -6,15 +6,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from pipeline.records import Article
-from pipeline.storylines.evidence import short_lang
 from pipeline.storylines.tell import phrases
 from pipeline.storylines.tell.coverage import outlet_of
 from pipeline.storylines.tell.phrases import fold
 from pipeline.storylines.tell.records import Backdrop, Name
+from pipeline.storylines.tell.when import language
 from pipeline.storylines.titles import strip_outlet
 
 MOST = 12
@@ -22,6 +22,7 @@ _TEXT_CHARS = 2_000  # who and where stand in the first paragraphs
 _LEAST_SHARE = 0.06  # of the articles read that must have a name, where there are many
 _ALONE = 0.25  # share of the articles with a name in some fuller phrase that must have it by itself
 _NEARLY = 0.8
+_BY_ITSELF = 0.7
 _FULL = 0.25  # of the articles with a last name that must have the full name too for it to stand for both
 _COMMON = 0.5  # share of a word's uses with a small letter from which it is no name
 _COMMON_NOUN = 0.25  # in German: share of a word's uses behind an article or the like from which it is a common noun
@@ -30,11 +31,12 @@ _TITLES = frozenset(
     """president vice prime minister premier chancellor secretary senator sen rep representative governor gov mayor mr
     mrs ms miss dr prof professor sir lord lady king queen prince princess pope judge justice general gen colonel
     col captain capt lieutenant lt sgt sergeant officer sheriff detective chief director chairman chairwoman ceo
-    ambassador spokesman spokeswoman spokesperson executive interim deputy speaker attorney commissioner congressman
-    congresswoman leader former ex coach herr frau präsident präsidentin kanzler kanzlerin bundeskanzler
+    ambassador admiral adm spokesman spokeswoman spokesperson executive interim deputy speaker attorney commissioner
+    congressman congresswoman leader former ex coach herr frau präsident präsidentin kanzler kanzlerin bundeskanzler
     ministerpräsident minister ministerin monsieur madame m mme président présidente ministre presidente presidenta
     ministro ministra señor señora sr sra don doña dom papa rey reina ông bà chủ tịch tổng thống thủ tướng""".split()
 )
+_OFFICES = frozenset("defense defence foreign interior finance health home state treasury justice press labor".split())
 _CALENDAR = frozenset(
     """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
     september october november december mon tue tues wed thu thur thurs fri sat sun jan feb mar apr jun jul aug sep
@@ -82,40 +84,54 @@ def names(
     where there are two. Forms of one name are counted together ("Maduro", "Nicolas Maduro" and "President Nicolás
     Maduro" under the fullest that is common). Outlets and agencies are no names of the matter.
     """
-    entities = _merged(_found(articles, backdrop))
-    if not entities:
-        return ()
-    texts = {a.id: phrases.all_words(_whole(a)) for a in articles}
+    readings = {a.id: phrases.read(_whole(a), _DETERMINERS if language(a.lang) == "de" else ()) for a in articles}
+    german = {a.id for a in articles if language(a.lang) == "de"}
+    entities = _merged(_found(readings, german, backdrop))
+    texts = {article: phrases.spaced(reading.words) for article, reading in readings.items()}
     outlets = {a.id: outlet_of(a) for a in articles}
     own = {" ".join(map(fold, name.split())) for name in outlets.values() if name} | _AGENCIES
     least = max(min(2, len(articles)), math.ceil(_LEAST_SHARE * len(articles)))
-    made: list[tuple[float, tuple[str, ...], Name]] = []
+    made: list[_Ranked] = []
     for entity, keys in entities:
-        needles = [f" {' '.join(key)} " for key in keys]
-        if needles[0].strip() in own or " ".join(entity.key) in own:
+        if len(entity.articles) < _ALONE * least:
+            continue
+        needles = [phrases.spaced(key) for key in keys]
+        if " ".join(entity.key) in own:
             continue
         holders = {a for a, text in texts.items() if any(needle in text for needle in needles)}
         # A first name, or "Korea" of "North Korea", stands in as many articles as the whole and hardly ever alone.
-        if len(holders) < least or len(entity.articles) < _ALONE * len(holders):
+        alone = len(entity.articles) / max(1, len(holders))
+        if len(holders) < least or alone < _ALONE:
             continue
         printed = len({outlets[a] for a in holders})
         value = printed * math.log1p(len(holders)) * rarity(entity.key, backdrop)
-        made.append((value, entity.key, Name(name=_shown(entity), articles=len(holders), outlets=printed)))
-    made.sort(key=lambda one: (-one[0], one[1]))
-    return tuple(name for _, _, name in _without_parts(made)[:most])
+        name = Name(name=_shown(entity), articles=len(holders), outlets=printed)
+        made.append(_Ranked(value, phrases.spaced(entity.key), alone, name))
+    made.sort(key=lambda one: (-one.value, one.key))
+    return tuple(one.name for one in _without_parts(made[: 4 * MOST])[:most])
 
 
-def _without_parts(
-    ranked: Sequence[tuple[float, tuple[str, ...], Name]],
-) -> list[tuple[float, tuple[str, ...], Name]]:
-    """The names without those that are a part of a fuller one which nearly as many articles have."""
-    kept: list[tuple[float, tuple[str, ...], Name]] = []
-    for one in ranked[: 4 * MOST]:
-        part = f" {' '.join(one[1])} "
-        fuller = (other for other in ranked[: 4 * MOST] if other[1] != one[1] and part in f" {' '.join(other[1])} ")
-        if not any(other[2].articles >= _NEARLY * one[2].articles for other in fuller):
-            kept.append(one)
-    return kept
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    value: float
+    key: str
+    alone: float
+    name: Name
+
+
+def _without_parts(ranked: Sequence[_Ranked]) -> list[_Ranked]:
+    """The names without those that are a part of a fuller one which nearly as many articles have, and that few of these
+    have by themselves."""
+    return [
+        one
+        for one in ranked
+        if one.alone > _BY_ITSELF
+        or not any(
+            one.key in other.key and other.name.articles >= _NEARLY * one.name.articles
+            for other in ranked
+            if other is not one
+        )
+    ]
 
 
 def rarity(key: Sequence[str], backdrop: Backdrop) -> float:
@@ -133,8 +149,9 @@ def backdrop_of(texts: Iterable[str]) -> Backdrop:
     count = 0
     for text in texts:
         count += 1
-        spread.update(set(phrases.all_words(text).split()))
-        small.update(phrases.small_words(text))
+        folded, written_small = phrases.words_of(text)
+        spread.update(set(folded))
+        small.update(written_small)
     return Backdrop(storylines=count, spread=spread, small=small)
 
 
@@ -143,20 +160,18 @@ def _whole(article: Article) -> str:
     return f"{title}\n{article.text[:_TEXT_CHARS]}"
 
 
-def _found(articles: Sequence[Article], backdrop: Backdrop) -> dict[tuple[str, ...], _Entity]:
-    readings = []
+def _found(
+    readings: Mapping[int, phrases.Phrases], german: Set[int], backdrop: Backdrop
+) -> dict[tuple[str, ...], _Entity]:
     small, tall, behind = Counter(backdrop.small), Counter[str](), Counter[str]()
     inside: set[tuple[str, ...]] = set()
-    for article in articles:
-        german = short_lang(article.lang) == "de"
-        reading = phrases.read(_whole(article), _DETERMINERS if german else ())
+    for reading in readings.values():
         small.update(reading.small)
         tall.update(reading.tall)
         behind.update(reading.after_article)
         inside.update(tuple(map(fold, run)) for run, initial in reading.runs if not initial)
-        readings.append((article.id, reading, german))
     found: dict[tuple[str, ...], _Entity] = {}
-    for article_id, reading, german in readings:
+    for article, reading in readings.items():
         for run, initial in reading.runs:
             # "New York" begins sentences too: what stands within others as it is has no word too many at its front.
             begins = initial and tuple(map(fold, run)) not in inside
@@ -165,10 +180,10 @@ def _found(articles: Sequence[Article], backdrop: Backdrop) -> dict[tuple[str, .
                 alone = len(key) == 1
                 if alone and _is_common(key[0], small, tall):
                     continue
-                if alone and german and behind[key[0]] > _COMMON_NOUN * tall[key[0]]:
+                if alone and article in german and behind[key[0]] > _COMMON_NOUN * tall[key[0]]:
                     continue
                 entity = found.setdefault(key, _Entity(key))
-                entity.articles.add(article_id)
+                entity.articles.add(article)
                 entity.forms[" ".join(part)] += 1
     return found
 
@@ -190,11 +205,15 @@ def _parts(run: Sequence[str], initial: bool, small: Counter[str], tall: Counter
         if word and bare not in _TITLES and bare not in _CALENDAR:
             part.append(word)
             continue
+        if bare in _TITLES and part and fold(part[-1]) in _OFFICES:
+            part.pop()
         while part and part[-1].islower():
             part.pop()
         while part and (part[0].islower() or fold(part[0]) in _ARTICLES):
             part.pop(0)
         bares = [fold(word) for word in part]
+        if all(word.isupper() and len(word) > 3 and small[fold(word)] for word in part):
+            part = []  # shouted, not named
         if part and len(part) <= 6 and all(bares) and (len(part) > 1 or _may_stand_alone(bares[0])):
             yield tuple(w.rstrip("'’") if not w.endswith(("'s", "’s")) else w[:-2] for w in part)
         part = []
@@ -209,8 +228,11 @@ def _merged(found: dict[tuple[str, ...], _Entity]) -> list[tuple[_Entity, set[tu
     longer form goes to the form at its end that more articles have ("Venezuela's Nicolás Maduro")."""
     into: dict[tuple[str, ...], tuple[str, ...]] = {}
     by_last: defaultdict[str, list[_Entity]] = defaultdict(list)
+    within: defaultdict[str, set[int]] = defaultdict(set)
     total = len({a for entity in found.values() for a in entity.articles})
     for entity in found.values():
+        for word in entity.key[:-1]:
+            within[word] |= entity.articles
         if len(entity.key) > 1 and not _PARTS.intersection(entity.key):
             by_last[entity.key[-1]].append(entity)
     for last, fuller in by_last.items():
@@ -222,6 +244,8 @@ def _merged(found: dict[tuple[str, ...], _Entity]) -> list[tuple[_Entity, set[tu
         rivals = [e for e in fuller[1:] if e.key not in into]
         alone = (last,)
         if alone not in found or any(2 * len(e.articles) > len(best.articles) for e in rivals):
+            continue
+        if 2 * len(within[last]) > len(best.articles):  # "Orsel Dam" and "Nether Orsel": Orsel is neither
             continue
         if len(best.articles) >= max(min(2, total), _FULL * len(found[alone].articles)):
             into[alone] = best.key

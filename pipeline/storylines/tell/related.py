@@ -26,7 +26,7 @@ def related(
     """
     found: list[tuple[float, Related]] = []
     for one in neighbours:
-        text = phrases.all_words(f"{one.headline}\n{one.text}")
+        text = phrases.spaced(phrases.words_of(f"{one.headline}\n{one.text}")[0])
         shared = [(name.name, rarity(_key(name), backdrop)) for name in names if _stands(name, text)]
         own = sum(worth for _, worth in shared if worth >= _OWN)
         met = (one.here + one.there) * (one.nearest or 0.0) ** 2
@@ -35,7 +35,8 @@ def related(
         if not (by_choice or by_names):
             continue
         value = _CHOICE_WORTH * met**0.5 + _NAME_WORTH * own
-        told = tuple(name for name, _ in sorted(shared, key=lambda s: -s[1])[:_NAMED])
+        best = sorted(shared, key=lambda s: -s[1])[:_NAMED]
+        told = tuple(name for name, worth in best if worth >= _OWN) or tuple(name for name, _ in best[:1])
         found.append((value, _related(one, told)))
     found.sort(key=lambda pair: (-pair[0], -pair[1].articles, pair[1].id))
     return tuple(one for _, one in found[:most])

@@ -25,6 +25,9 @@ _AGENCY = (
 )
 # "CARACAS, Dec 1 (Reuters) - ", "(CBS News) ", "-- "; and without an agency "CARACAS, Venezuela — ".
 _DATELINE = re.compile(rf"^.{{0,60}}?\((?:[\w.]+/)?{_AGENCY}\b[^)]{{0,30}}\)\s*[-–—:]*\s*", re.IGNORECASE)
+_NEWSWIRE = re.compile(
+    r"^[^\W\d_a-z]{3,}[^()!?\n]{0,50}\([^()]{2,40}\)\s*[-–—]{1,2}\s+(?=\S)"
+)  # agencies not known by name
 _PLACE = re.compile(r"^[^\W\d_a-z]{2}[^\W\d_a-z.' ]*(?:,\s[\w. ]{1,25}){0,2}\s*[-–—]{1,2}\s+(?=\S)")
 _DASHES = re.compile(r"^[\s\ufeff•*–—-]+")
 # What outlets say of themselves, their writers, pictures and readers, wherever it stands.
@@ -77,7 +80,8 @@ def split(text: str, lang: str | None, *, most: int) -> list[str]:
 def tidy(sentence: str) -> str:
     """The sentence without a dateline such as "CARACAS (Reuters) - "."""
     bare = _DASHES.sub("", sentence)
-    bare = _DATELINE.sub("", bare, count=1) if "(" in bare[:62] else bare
+    if "(" in bare[:62]:
+        bare = _NEWSWIRE.sub("", _DATELINE.sub("", bare, count=1), count=1)
     bare = _PLACE.sub("", bare, count=1)
     return bare if len(bare) > len(sentence) / 3 else sentence
 

@@ -7,28 +7,29 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, date
 
 from pipeline.records import Article
-from pipeline.storylines.evidence import short_lang, words
+from pipeline.storylines.evidence import words
 from pipeline.storylines.tell import phrases
 from pipeline.storylines.tell.coverage import outlet_of
 from pipeline.storylines.tell.headlines import worth
 from pipeline.storylines.tell.records import Day
-from pipeline.storylines.tell.when import when
+from pipeline.storylines.tell.when import language, when
 from pipeline.storylines.titles import strip_outlet
 
 MOST_DAYS = 60
 """The latest days with coverage that are told; earlier ones still count as what was known."""
-_OF_A_DAY = 40  # titles of one day that are compared with one another
+_OF_A_DAY = 16  # articles of one day that are looked at, spread over it
 _OLD_WORTH = 0.25  # of a word that an earlier day had
-_REPEATS = 0.25  # share of a title's words that are new, below which it repeats what was known
+_REPEATS = 0.25  # share of a title's words that are new, below which it repeats what was known; a new name is enough
 _FRESH = 4
+_TEXT_CHARS = 400
 
 
 def days(originals: Sequence[Article], reprints: Sequence[Article], *, lang: str = "") -> tuple[Day, ...]:
     """The days of a storyline, the latest first, each with the title that says what was new that day.
 
-    New is what no title of an earlier day says. The title is the one that is nearest to the other titles of its day,
-    where words of earlier days count little; titles in `lang`, the language of most articles, are preferred, so that
-    a language that joins late does not count as news.
+    New is what no article of an earlier day says, as far as they were read. The title is the one of which the other
+    articles of its day say most, where words of earlier days count little; titles in `lang`, the language of most
+    articles, are preferred, so that a language that joins late does not count as news.
     """
     by_day: defaultdict[date, list[Article]] = defaultdict(list)
     for article in sorted(originals, key=lambda a: (when(a), a.id)):
@@ -41,11 +42,12 @@ def days(originals: Sequence[Article], reprints: Sequence[Article], *, lang: str
     known: set[str] = set()
     made: list[Day] = []
     for day in every:
-        titles = [(article, title_of(article)) for article in by_day[day]]
-        terms = {article.id: frozenset(words(title)) for article, title in titles}
+        step = max(1, -(-len(by_day[day]) // _OF_A_DAY))
+        titles = [(article, title_of(article)) for article in by_day[day][::step]]
+        said = {article.id: _said(article, title) for article, title in titles}
         if day in told:
-            made.append(_day(day, titles, terms, copies[day], known, lang, first=not known))
-        known.update(term for found in terms.values() for term in found)
+            made.append(_day(day, by_day[day], copies[day], titles, said, known, lang))
+        known.update(term for found in said.values() for term in found)
     return tuple(reversed(made))
 
 
@@ -55,51 +57,53 @@ def title_of(article: Article) -> str:
     return title or " ".join(article.text[:160].split())
 
 
+def _said(article: Article, title: str) -> frozenset[str]:
+    """The words of the title, and of the first lines where they were read."""
+    return frozenset(words(f"{title} {article.text[:_TEXT_CHARS]}"))
+
+
 def _day(
     day: date,
-    titles: Sequence[tuple[Article, str]],
-    terms: Mapping[int, frozenset[str]],
+    originals: Sequence[Article],
     copies: Sequence[Article],
+    titles: Sequence[tuple[Article, str]],
+    said: Mapping[int, frozenset[str]],
     known: Set[str],
     lang: str,
-    *,
-    first: bool,
 ) -> Day:
-    chosen, title = _newest(titles, terms, known, lang)
-    own = terms[chosen.id] if chosen else frozenset()
+    chosen, title = _newest(titles, said, known, lang)
+    own = frozenset(words(title))
     fresh = own - known
-    shared = Counter(term for found in terms.values() for term in found)
-    named = _as_written(title, fresh, shared) if not first else ()
+    named = _as_written(title, fresh, Counter(term for found in said.values() for term in found)) if known else ()
     return Day(
         day=day,
-        originals=len(titles),
+        originals=len(originals),
         reprints=len(copies),
-        outlets=len({outlet_of(a) for a, _ in titles} | {outlet_of(a) for a in copies}),
+        outlets=len({outlet_of(a) for a in originals} | {outlet_of(a) for a in copies}),
         article=chosen.id if chosen else None,
         title=title,
         url=chosen.url if chosen else "",
         outlet=outlet_of(chosen) if chosen else "",
         lang=chosen.lang if chosen else None,
-        new=bool(own) and len(fresh) >= _REPEATS * len(own),
+        new=bool(own) and (len(fresh) >= _REPEATS * len(own) or bool(named)),
         fresh=named,
     )
 
 
 def _newest(
-    titles: Sequence[tuple[Article, str]], terms: Mapping[int, frozenset[str]], known: Set[str], lang: str
+    titles: Sequence[tuple[Article, str]], said: Mapping[int, frozenset[str]], known: Set[str], lang: str
 ) -> tuple[Article | None, str]:
-    """The title of which the other titles of the day have most, words of earlier days counting little."""
-    step = max(1, -(-len(titles) // _OF_A_DAY))
-    some = [(article, title) for article, title in titles[::step] if title]
+    """The title of which the other articles of the day say most, words of earlier days counting little."""
+    some = [(article, title) for article, title in titles if title]
     if not some:
         return None, ""
-    spread = Counter(term for article, _ in some for term in terms[article.id])
+    spread = Counter(term for article, _ in some for term in said[article.id])
     best, best_score = some[0], -1.0
     for article, title in some:
-        own = terms[article.id]
+        own = set(words(title))
         value = sum((_OLD_WORTH if term in known else 1.0) * spread[term] for term in own)
         score = value / (len(own) + 2) ** 0.5 * worth(title)  # the root: a long title may say more, not anything
-        if lang and short_lang(article.lang) not in ("", lang):
+        if lang and language(article.lang) not in ("", lang):
             score *= 0.4
         if score > best_score:
             best, best_score = (article, title), score
