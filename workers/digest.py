@@ -15,6 +15,7 @@ from pipeline.storylines import tell
 MOST_ARTICLES = 5_000  # the latest of a storyline
 TEXT_CHARS = 8_000  # of the texts that are read: fifteen sentences lie within
 SAMPLE_CHARS = 600  # of the texts by which parts of a storyline are told apart
+MOST_UNTITLED, TITLE_CHARS = 300, 200  # the latest without a title, for which the beginning of the text stands
 CHOICES = 300  # the latest articles whose runner-up is asked for, in either direction
 BESIDE = 300  # other storylines that are looked at to know what is common, and for names in common
 
@@ -22,7 +23,9 @@ BESIDE = 300  # other storylines that are looked at to know what is common, and 
 def of(tx: Connection, found: Storyline) -> tell.Digest:
     """All that is told of a storyline beside its headline."""
     originals, reprints = reading.coverage(tx, found.id, MOST_ARTICLES)
-    texts = reading.openings(tx, [a.id for a in tell.sample(originals)], SAMPLE_CHARS)
+    untitled = [a.id for a in originals if not a.title]
+    texts = reading.openings(tx, untitled[:MOST_UNTITLED], TITLE_CHARS)
+    texts |= reading.openings(tx, [a.id for a in tell.sample(originals)], SAMPLE_CHARS)
     texts |= reading.openings(tx, tell.to_read(originals), TEXT_CHARS)
     others = [one for one in reading.lately(tx, BESIDE) if one.id != found.id]
     return tell.digest(

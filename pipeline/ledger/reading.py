@@ -15,8 +15,6 @@ from pipeline.ledger.schema import articles, changes, memberships, storylines, t
 from pipeline.ledger.storylines import SHOWN
 from pipeline.records import Article
 
-OPENING_CHARS = 200
-"""Of the lead, for articles without a title."""
 _TEXT_CHARS = 300  # of a lead or declared text: who and what stand at its front
 _ABSORBED = 50  # storylines merged into one whose relatives are its own
 _HOPS = 50
@@ -43,13 +41,11 @@ class Met:
 
 
 def coverage(tx: Connection, storyline_id: int, most: int) -> tuple[list[Article], list[Article]]:
-    """Originals and reprints of a storyline, of the `most` that were filed last. The text is empty, but for articles
-    without a title: those come with the beginning of their lead."""
+    """Originals and reprints of a storyline, of the `most` that were filed last. Their texts are empty (`openings`)."""
     columns = ("id", "title", "seen", "url", "outlet", "lang", "published", "backfill")
     chosen = (
         select(
             *(articles.c[name] for name in columns),
-            case((articles.c.title == "", func.substr(articles.c.lead, 1, OPENING_CHARS)), else_="").label("text"),
             memberships.c.kind,
         )
         .join(memberships, memberships.c.article_id == articles.c.id)
@@ -58,11 +54,12 @@ def coverage(tx: Connection, storyline_id: int, most: int) -> tuple[list[Article
         .limit(most)
     )
     found: tuple[list[Article], list[Article]] = ([], [])
-    for id_, title, seen, url, outlet, lang, published, backfill, text, kind in tx.execute(chosen):
+    rows: Iterable[Any] = tx.execute(chosen)
+    for id_, title, seen, url, outlet, lang, published, backfill, kind in rows:
         article = Article(
             id=id_,
             title=title,
-            text=text,
+            text="",
             seen=seen,
             url=urls.without_credentials(url) if "@" in url else url,
             outlet=outlet,
@@ -81,7 +78,7 @@ def openings(tx: Connection, ids: Sequence[int], chars: int) -> dict[int, str]:
         .where(texts.c.article_id.in_(ids))
         .order_by(texts.c.article_id, texts.c.generation)
     )
-    return dict(tx.execute(chosen).tuples().all())
+    return {article: opening for article, opening in tx.execute(chosen)}  # noqa: C416 - rows are no pairs to the types
 
 
 def runners_up(tx: Connection, storyline_id: int, most: int) -> dict[int, Met]:
@@ -110,7 +107,7 @@ def came_second(tx: Connection, storyline_id: int, most: int) -> dict[int, Met]:
         .order_by(memberships.c.position.desc())
         .limit(most)
     )
-    return _met(tx.execute(chosen).tuples())
+    return _met((other, share) for other, share in tx.execute(chosen))
 
 
 def beside(tx: Connection, ids: Iterable[int]) -> dict[int, Beside]:

@@ -38,21 +38,20 @@ def upgrade() -> None:
     op.create_index("ix_storylines_state_due", "storylines", ["state_due"], sqlite_where=where, postgresql_where=where)
     name, where = "ix_memberships_runner_up_position", sa.text("runner_up IS NOT NULL")
     op.create_index(name, "memberships", ["runner_up", "position"], sqlite_where=where, postgresql_where=where)
-    _copy_runners_up()
+    op.execute(copied_runners_up())
     # Those that are there get their first look at once.
     op.execute("UPDATE storylines SET state_due = updated WHERE merged_into IS NULL AND state <> 'empty'")
     _make_tables()
 
 
-def _copy_runners_up() -> None:
+def copied_runners_up() -> sa.Update:
     """From the reasons that are there; a threshold of nothing leaves the share unknown."""
-    memberships = sa.table(
-        "memberships", sa.column("why", sa.JSON()), sa.column("runner_up"), sa.column("runner_up_share")
-    )
+    columns = (sa.column("why", sa.JSON()), sa.column("runner_up", ID), sa.column("runner_up_share", sa.Float()))
+    memberships = sa.table("memberships", *columns)
     why = memberships.c.why
     share = why["runner_up_score"].as_float() / sa.func.nullif(why["threshold"].as_float(), 0.0)
     found = why["runner_up"].as_integer()
-    op.execute(sa.update(memberships).where(found.is_not(None)).values(runner_up=found, runner_up_share=share))
+    return sa.update(memberships).where(found.is_not(None)).values(runner_up=found, runner_up_share=share)
 
 
 def _make_tables() -> None:
