@@ -14,8 +14,8 @@ from pipeline.storylines.tell.when import language, when
 
 MOST_TEXTS = 40
 """Originals whose texts are read for key sentences and names."""
-_NAMED_TITLES = 160  # further titles in which names are counted
-_RANKED_TITLES = 300  # among which the most central are looked for
+_NAMED_TITLES = 120  # further titles in which names are counted
+_RANKED_TITLES = 200  # among which the most central are looked for
 _LATEST, _FIRST = 14, 6
 
 

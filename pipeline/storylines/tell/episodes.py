@@ -21,7 +21,7 @@ from pipeline.storylines.tell.timeline import title_of
 from pipeline.storylines.tell.when import when
 
 MOST = 8
-SAMPLE = 160
+SAMPLE = 120
 """Articles that are clustered: the cost grows with the square."""
 _LEAST_ARTICLES = 10  # originals below which a storyline has no parts worth telling
 _LEAST_DAYS = 3  # with coverage: what happens within two days is one event with many sides

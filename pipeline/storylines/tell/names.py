@@ -18,7 +18,7 @@ from pipeline.storylines.tell.when import language
 from pipeline.storylines.titles import strip_outlet
 
 MOST = 12
-_TEXT_CHARS = 2_000  # who and where stand in the first paragraphs
+_TEXT_CHARS = 1_600  # who and where stand in the first paragraphs
 _LEAST_SHARE = 0.06  # of the articles read that must have a name, where there are many
 _ALONE = 0.25  # share of the articles with a name in some fuller phrase that must have it by itself
 _NEARLY = 0.8

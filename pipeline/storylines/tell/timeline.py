@@ -17,7 +17,7 @@ from pipeline.storylines.titles import strip_outlet
 
 MOST_DAYS = 60
 """The latest days with coverage that are told; earlier ones still count as what was known."""
-_OF_A_DAY = 16  # articles of one day that are looked at, spread over it
+_OF_A_DAY = 12  # articles of one day that are looked at, spread over it
 _OLD_WORTH = 0.25  # of a word that an earlier day had
 _REPEATS = 0.25  # share of a title's words that are new, below which it repeats what was known; a new name is enough
 _FRESH = 4
