@@ -57,7 +57,7 @@ def test_titles_in_title_case_name_nothing_by_themselves() -> None:
 
 
 def test_outlets_and_agencies_are_no_names() -> None:
-    text = "It was first reported by The Harbour Times and later by Reuters, said the Associated Press in Orsel."
+    text = "It was reported by The Harbour Times and by Reuters, said the Associated Press in Orsel. Times are hard."
     seen = [article(n, "The call", text, outlet=("Harbour Times", "Courier")[n % 2]) for n in range(3)]
     assert [one.name for one in names(seen)] == ["Orsel"]
 

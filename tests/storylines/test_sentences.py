@@ -21,12 +21,18 @@ from pipeline.storylines.tell.sentences import MOST_CHARS, says_something, split
                 "The U.S. pays $3.50.",
             ],
         ),
+        (
+            "en",
+            "He came in at No. 5. She said no. Then St. Orsel Inc. won 3 prizes in 2025. Fine!",
+            ["He came in at No. 5.", "She said no.", "Then St. Orsel Inc. won 3 prizes in 2025.", "Fine!"],
+        ),
         ("fr", "M. Orlan est parti. Il a dit : « Non. »", ["M. Orlan est parti.", "Il a dit : « Non. »"]),
         (
             "de",
             "Am 3. Mai kam Dr. Vey z. B. nach Orsel. Er blieb.",
             ["Am 3. Mai kam Dr. Vey z. B. nach Orsel.", "Er blieb."],
         ),
+        ("vi", "Công an TP. HCM đã đến. Ông nói vậy.", ["Công an TP. HCM đã đến.", "Ông nói vậy."]),
         ("zh", "委内瑞拉总统说：“我们谈过了。”他没有说更多。", ["委内瑞拉总统说：“我们谈过了。”", "他没有说更多。"]),
         ("ja", "大統領が来た。その後、会談した。", ["大統領が来た。", "その後、会談した。"]),
         ("hi", "डॉ. सिंह आए। उन्होंने फोन किया।", ["डॉ. सिंह आए।", "उन्होंने फोन किया।"]),

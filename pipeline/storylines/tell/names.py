@@ -61,7 +61,7 @@ _DETERMINERS = frozenset(
     seine sein seinen diese dieser dieses diesem diesen mehr viele alle neue neuen neuer neues""".split()
 )
 _ARTICLES = frozenset(("the", "a", "an"))
-_AGENCIES = frozenset(("associated press", "agence france presse", "getty images", "press association", "reuters"))
+_AGENCIES = ("associated press", "agence france presse", "getty images", "press association", "reuters")
 _PARTS = frozenset(("of", "and", "for", "the"))
 
 
@@ -89,14 +89,14 @@ def names(
     entities = _merged(_found(readings, german, backdrop))
     texts = {article: phrases.spaced(reading.words) for article, reading in readings.items()}
     outlets = {a.id: outlet_of(a) for a in articles}
-    own = {" ".join(map(fold, name.split())) for name in outlets.values() if name} | _AGENCIES
+    own = {phrases.spaced(map(fold, name.split())) for name in {*outlets.values(), *_AGENCIES}}
     least = max(min(2, len(articles)), math.ceil(_LEAST_SHARE * len(articles)))
     made: list[_Ranked] = []
     for entity, keys in entities:
         if len(entity.articles) < _ALONE * least:
             continue
         needles = [phrases.spaced(key) for key in keys]
-        if " ".join(entity.key) in own:
+        if any(outlet.endswith(phrases.spaced(entity.key)) for outlet in own):
             continue
         holders = {a for a, text in texts.items() if any(needle in text for needle in needles)}
         # A first name, or "Korea" of "North Korea", stands in as many articles as the whole and hardly ever alone.

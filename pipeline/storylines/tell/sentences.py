@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
-import sentencex
-
-from pipeline.storylines.evidence import plain_tokens, short_lang
+from pipeline.storylines.evidence import plain_tokens
+from pipeline.storylines.tell import splitting
+from pipeline.storylines.tell.when import language
 
 MOST_CHARS = 8_000
 """Of a text that are looked at: fifteen sentences lie within."""
@@ -16,7 +17,6 @@ _SMALL_SHARE = 0.4  # of words that begin with a small letter; lists of headline
 _SIGNS_SHARE = 0.25  # of characters that are digits or signs; tables, scores and code have more
 
 _LISTED = re.compile(r"\s\d{1,2}\.$")  # the number of the next item of a list
-_BLANKS = re.compile(r"\s+")
 _SIGNS = re.compile(r"[!-@\[-`{-~…“”„«»–—]")
 _ENDS = re.compile(r"[.!?…。！？｡।॥؟۔።][\"'”’»)\]」』】]*$")
 _AGENCY = (
@@ -50,31 +50,9 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 
 
 def split(text: str, lang: str | None, *, most: int) -> list[str]:
-    """The first `most` sentences of a text, each on one line.
-
-    `sentencex` knows abbreviations, quotations and the full stops of some 240 languages, and reads an unknown one like
-    the nearest it knows. A piece of one word that ends with a point is an abbreviation that it did not know, and goes
-    to what follows.
-    """
-    found: list[str] = []
-    plain = text[:MOST_CHARS].encode("utf-8", "replace").decode("utf-8")
-    for paragraph in plain.split("\n"):
-        if not paragraph.strip():
-            continue
-        held = ""
-        for piece in sentencex.segment(short_lang(lang) or "en", paragraph):
-            line = _BLANKS.sub(" ", piece).strip()
-            if not line:
-                continue
-            held = f"{held} {line}" if held else line
-            if not (line.endswith(".") and " " not in line):
-                found.append(held)
-                held = ""
-        if held:
-            found.append(held)
-        if len(found) >= most:
-            break
-    return found[:most]
+    """The first `most` sentences of a text, each on one line; none goes over the end of a line."""
+    lines = text[:MOST_CHARS].split("\n")
+    return list(islice((sentence for line in lines for sentence in splitting.split(line, language(lang))), most))
 
 
 def tidy(sentence: str) -> str:
