@@ -65,6 +65,9 @@ def test_texts_without_sentences_cost_nothing(text: str) -> None:
         ("(CBS News) The president spoke on Monday.", "The president spoke on Monday."),
         ("HALMOUTH (Continental Wire) - Dockers walked out.", "Dockers walked out."),
         ("ALDERMOOR, Vale — Dockers walked out at dawn.", "Dockers walked out at dawn."),
+        ("SAN JOSE, Costa Rica - Investigators came.", "Investigators came."),
+        ("PORT-AU-PRINCE, Haiti — The toll rose.", "The toll rose."),
+        ("OPEC met on Monday - and Caracas wrote.", "OPEC met on Monday - and Caracas wrote."),
         ("-- Police say four were held.", "Police say four were held."),
     ],
 )
@@ -86,6 +89,7 @@ def test_a_plain_sentence_is_kept() -> None:
         "Sign up for our newsletter and never miss a story from our team.",
         "Reporting by Ilsa Brandt in Orsel; editing by Tomas Vey and others.",
         "A man walks past the bridge in this picture taken on the first of May.",
+        "Image 4 of 9 The old bridge over the river was closed on Monday.",
         "For more information please follow us on our social channels every day.",
         "Photo by Ilsa Brandt shows the old bridge over the river on Monday.",
         "Orsel Bridge Closed As Mayor Tomas Vey Orders Inquiry Into Cracks.",

@@ -129,6 +129,8 @@ def _worth(candidates: Sequence[_Candidate], lang: str) -> npt.NDArray[np.float6
             made[i] *= 0.3
         if _LEANS.match(one.text) or _POINTS.search(one.text):
             made[i] *= _LEANING
+        if one.text.count('"') % 2 or one.text.count("“") != one.text.count("”"):
+            made[i] *= 0.6  # a part of a quotation
         if one.text[0] in "\"“„«'‘" or one.text.rstrip()[-1] in "?？؟":
             made[i] *= 0.6
         if len(one.text) > 320:

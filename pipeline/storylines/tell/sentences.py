@@ -28,13 +28,14 @@ _DATELINE = re.compile(rf"^.{{0,60}}?\((?:[\w.]+/)?{_AGENCY}\b[^)]{{0,30}}\)\s*[
 _NEWSWIRE = re.compile(
     r"^[^\W\d_a-z]{3,}[^()!?\n]{0,50}\([^()]{2,40}\)\s*[-–—]{1,2}\s+(?=\S)"
 )  # agencies not known by name
-_PLACE = re.compile(r"^[^\W\d_a-z]{2}[^\W\d_a-z.' ]*(?:,\s[\w. ]{1,25}){0,2}\s*[-–—]{1,2}\s+(?=\S)")
+_PLACE = re.compile(r"^[^\W\d_a-z]{2,}(?:[ .'-]{1,2}[^\W\d_a-z]+)*(?:,\s[\w. ]{1,25}){0,2}\s+[-–—]{1,2}\s+(?=\S)")
 _DASHES = re.compile(r"^[\s\ufeff•*–—-]+")
 # What outlets say of themselves, their writers, pictures and readers, wherever it stands.
 _NOTE = re.compile(
     r"\b(?:sign up|subscribe|newsletter|inbox|follow us|follow (?:him|her|me) on|click here|read (?:more|also|the full)"
     r"|all rights reserved|copyright|cookies?|advertisement|app store|google play|whatsapp|breaking news alerts?"
     r"|photo(?:graph)?s? (?:by|credit|courtesy)|getty images|file (?:photo|image)|image (?:credit|source|caption)"
+    r"|(?:image|photo|picture|slide) \d+ of \d+"
     r"|contributed to this (?:report|story|article)|editing by|reporting by|additional reporting|written by|compiled by"
     r"|associated press writers?|the associated press\. all|may not be published|redistributed|terms of use"
     r"|terms and conditions|privacy policy|contact us|e-?mail (?:us|address|him|her)|join the conversation|share this"
