@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from pipeline import urls
 from pipeline.ledger import Ledger, open_ledger, storylines
 from pipeline.storylines.scores import bcubed
 from tests.e2e.running import Up, gone_within, up
+from workers import digest
 from workers.demo.world import labels, load
 from workers.seeds import seeds_dir
 
@@ -52,6 +54,19 @@ def check(run: Up, ledger: Ledger) -> None:
     assert len(call & under) >= 0.8 * len(call), "the declared storyline holds the coverage of the call"
     assert not {key for key in under if gold[key] == "kestria-call"}, "and nothing of the other phone call"
     assert summary["events"] == len(found) + len(declared)
+    check_relatives(ledger, declared[0], gold, found)
+
+
+def check_relatives(ledger: Ledger, call: int, gold: dict[str, str], found: dict[str, int]) -> None:
+    """The strikes on boats and the letter to OPEC are told apart from the call, and named beside it with the reason."""
+    with ledger.read() as tx:
+        storyline = storylines.one(tx, call)
+        assert storyline is not None
+        related = {one.id: one.reason for one in digest.of(tx, storyline).related}
+    for label in ("boat-strikes", "opec-letter"):
+        ((most, _),) = Counter(found[key] for key in gold if gold[key] == label).most_common(1)
+        assert most != call, label
+        assert "runner-up" in related.get(most, ""), (label, most, related)
 
 
 @pytest.mark.timeout(400)
