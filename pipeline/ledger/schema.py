@@ -286,8 +286,13 @@ memberships = Table(
     Column("kind", CleanText, nullable=False),  # original or duplicate
     Column("position", Id, nullable=False, unique=True),  # the clusterer's own order: what a rebuild follows
     Column("why", JSON, nullable=False),
+    # From `why`, to be asked for from the other side: the storyline that came second, and how near it came, as a share
+    # of the score that was needed.
+    Column("runner_up", Id),
+    Column("runner_up_share", Float),
     Column("filed", UtcDateTime, nullable=False),
     Index(None, "storyline_id", "position"),
+    Index("ix_memberships_runner_up_position", "runner_up", "position", **_only("runner_up IS NOT NULL")),
     Index(None, "filed", "position"),
     Index("ix_memberships_pinned", "article_id", sqlite_where=text("pinned = 1"), postgresql_where=text("pinned")),
 )

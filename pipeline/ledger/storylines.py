@@ -173,10 +173,18 @@ def file_article(
             "kind": "original" if copy_of is None else "duplicate",
             "position": position,
             "why": dict(why),
+            **_runner_up(why),
             "filed": now,
         },
     )
     _grow(tx, article, storyline_id, copy_of=copy_of, headline=headline, lead=lead, now=now)
+
+
+def _runner_up(why: Mapping[str, Any]) -> dict[str, Any]:
+    """The storyline that came second, in columns of its own, so that it can find those articles too."""
+    second, score, needed = (why.get(name) for name in ("runner_up", "runner_up_score", "threshold"))
+    share = score / needed if score is not None and needed else None
+    return {"runner_up": second, "runner_up_share": share}
 
 
 def tell_again(tx: Connection, article: Article, place: Place, *, headline: str, lead: str, now: datetime) -> None:

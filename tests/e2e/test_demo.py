@@ -17,6 +17,7 @@ from pipeline.ledger import Ledger, open_ledger, storylines
 from pipeline.ledger.schema import events
 from pipeline.storylines.scores import bcubed
 from tests.e2e.running import Up, gone_within, up
+from workers import digest
 from workers.demo.world import labels, load
 from workers.seeds import seeds_dir
 
@@ -58,6 +59,19 @@ def check(run: Up, ledger: Ledger) -> None:
     assert told["storyline.opened"] + told["storyline.grew"] == len(found) + len(declared)
     assert summary["events"] == told.total(), "the others tell of the lives of storylines"
     assert told["storyline.developing"] > 0
+    check_relatives(ledger, declared[0], gold, found)
+
+
+def check_relatives(ledger: Ledger, call: int, gold: dict[str, str], found: dict[str, int]) -> None:
+    """The strikes on boats and the letter to OPEC are told apart from the call, and named beside it with the reason."""
+    with ledger.read() as tx:
+        storyline = storylines.one(tx, call)
+        assert storyline is not None
+        related = {one.id: one.reason for one in digest.of(tx, storyline).related}
+    for label in ("boat-strikes", "opec-letter"):
+        ((most, _),) = Counter(found[key] for key in gold if gold[key] == label).most_common(1)
+        assert most != call, label
+        assert "runner-up" in related.get(most, ""), (label, most, related)
 
 
 @pytest.mark.timeout(400)

@@ -61,3 +61,31 @@ def test_a_story_that_moved_on_gets_a_new_headline() -> None:
 def test_no_title_keeps_what_stands() -> None:
     assert headline([]) == ""
     assert headline([article(1, "")], current="Declared title") == "Declared title"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "Freighter blocks Port Alder harbour: live updates",
+        "Who will free the freighter in Port Alder harbour?",
+        "What we know about the freighter in Port Alder harbour",
+        "Live: freighter blocks Port Alder harbour channel",
+        "Freighter harbour",
+    ],
+)
+def test_rubrics_questions_and_running_coverage_make_no_headline_while_there_is_a_report(odd: str) -> None:
+    plain = "Freighter blocks harbour of Port Alder"
+    pages = [article(1, odd), article(2, odd), article(3, plain), article(4, "Port Alder harbour blocked by ship")]
+    assert headline(pages) in {plain, "Port Alder harbour blocked by ship"}
+    assert headline([article(1, odd)]) == odd, "better than nothing"
+
+
+def test_the_headline_is_in_the_language_of_most() -> None:
+    pages = [
+        article(1, "Frachter blockiert Hafen von Port Alder", lang="de"),
+        article(2, "Frachter blockiert Hafen von Port Alder weiter", lang="de"),
+        article(3, "Freighter blocks the old harbour", lang="en"),
+        article(4, "Ship is stuck near the coast", lang="en-GB"),
+        article(5, "Tugs pull at stuck ship", lang="en_US"),
+    ]
+    assert headline(pages) in {one.title for one in pages[2:]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,8 +12,9 @@ from pipeline.errors import UsageError
 from pipeline.ledger import storylines as ledger_storylines
 from pipeline.records import Storyline
 from workers import declare as declaring
-from workers.cli import changes
-from workers.cli.common import AsJson, console, ledger, print_json, print_table
+from workers import digest as digests
+from workers.cli import changes, telling
+from workers.cli.common import AsJson, ledger, print_json, print_table
 
 storylines = typer.Typer(help="Storylines: list them, declare one, correct them.", no_args_is_help=True)
 
@@ -20,7 +22,7 @@ storylines = typer.Typer(help="Storylines: list them, declare one, correct them.
 def register(app: typer.Typer) -> None:
     changes.register(storylines)
     app.add_typer(storylines, name="storylines")
-    app.command(help="One storyline, its coverage, and why each article is there.")(storyline)
+    app.command(help="What a storyline is about, who covers it, and why each article is there.")(storyline)
 
 
 @storylines.command(name="list", help="Storylines, the one that changed last first.")
@@ -56,24 +58,19 @@ def declare(
 
 def storyline(
     storyline_id: Annotated[int, typer.Argument(metavar="ID", max=2**63 - 1)],
-    limit: Annotated[int, typer.Option(min=1)] = 100,
+    limit: Annotated[int, typer.Option("--articles", "--limit", min=0, help="Articles listed at the end.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     with ledger() as (_, opened), opened.read() as tx:
         found = ledger_storylines.one(tx, storyline_id)
         if found is None:
             raise UsageError(f"there is no storyline {storyline_id}; `slugline storylines list` shows the ids")
-        coverage = ledger_storylines.coverage(tx, found.id, limit)
+        told = digests.of(tx, found)
+        coverage = ledger_storylines.coverage(tx, found.id, limit) if limit else []
     if as_json:
-        print_json({**shown(found), "coverage": coverage})
+        print_json({**shown(found), "digest": asdict(told), "coverage": coverage})
         return
-    console.print(f"[bold]{found.id}[/]  ", end="")
-    console.print(found.headline or found.title, markup=False, style="bold")
-    console.print(
-        f"{found.articles} articles ({found.originals} original) of {len(found.outlets)} outlets, {found.state}"
-    )
-    rows = [(one["published"] or one["seen"], one["outlet"], one["title"], _why(one)) for one in coverage]
-    print_table(("when", "outlet", "title", "why here"), rows)
+    telling.show(found, told, coverage)
 
 
 def shown(one: Storyline) -> dict[str, Any]:
@@ -102,14 +99,3 @@ def _read(path: Path) -> str:
     if not content:
         raise UsageError(f"{path} is empty; a storyline needs a paragraph of what it is about")
     return content
-
-
-def _why(article: dict[str, Any]) -> str:
-    why = article["why"]
-    if article["kind"] == "duplicate":
-        return f"reprint of {article['original_id']} ({why['score']:.0%} of the text)"
-    if why["storyline"] is None:
-        return "opened it"
-    strongest = sorted(why["evidence"], key=lambda one: -abs(one["contribution"]))[:3]
-    reasons = ", ".join(f"{one['name']} {one['contribution']:+.2f}" for one in strongest)
-    return f"{why['score']:.2f} of {why['threshold']:.2f}: {reasons}"

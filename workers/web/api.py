@@ -13,6 +13,7 @@ from pipeline import queues
 from pipeline.errors import LedgerError, RedisError
 from pipeline.ledger import articles, commands, events, storylines
 from pipeline.urls import mask
+from workers import digest
 from workers.web import models, queries
 from workers.web.context import MAX_ID, Context, Here
 from workers.web.guard import BODY_BYTES
@@ -80,7 +81,7 @@ def show_command(here: Here, command_id: Id) -> models.Command:
 def show_storyline(
     request: Request, here: Here, storyline_id: Id, limit: Limit = 100, cursor: Cursor = None
 ) -> models.StorylineDetail | Response:
-    """A storyline with its coverage, and why each article is there. The id of a merged one leads to where it went."""
+    """What a storyline is about, and why each article is there. The id of a merged one leads to where it went."""
     with here.ledger.read() as tx:
         found = storylines.one(tx, storyline_id)
         row = queries.storyline_row(tx, found.id) if found else None
@@ -89,9 +90,10 @@ def show_storyline(
         if found.id != storyline_id:
             return RedirectResponse(request.url_for("show_storyline", storyline_id=found.id).path, 301)
         page = queries.coverage_page(tx, storyline_id, limit=limit, cursor=cursor)
+        told = digest.of(tx, found) if cursor is None else None
     coverage = [models.Coverage.of(item, storyline_id) for item in page.rows]
     fields = models.StorylineSummary.fields_of(row) | {"title": row["title"], "text": row["text"]}
-    return models.StorylineDetail(**fields, coverage=coverage, next_cursor=page.next_cursor)
+    return models.StorylineDetail(**fields, digest=told, coverage=coverage, next_cursor=page.next_cursor)
 
 
 @router.get("/articles/{article_id}", tags=["articles"], responses={**NOT_FOUND})

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from pipeline import urls
 from pipeline.records import Event
+from pipeline.storylines import tell
 from workers.web.why import Why, read
 
 LINE_ENDS = str.maketrans("\t\n\r", "   ")
@@ -94,6 +95,9 @@ class Coverage(BaseModel):
 class StorylineDetail(StorylineSummary):
     title: str = Field(description="As declared; empty for storylines that were found.")
     text: str = Field(description="As declared; empty for storylines that were found.")
+    digest: tell.Digest | None = Field(
+        description="What an analyst reads first; null on the pages of coverage after the first."
+    )
     coverage: list[Coverage] = Field(description="The newest first.")
     next_cursor: str | None = Field(description="Cursor for more coverage; null: there is no more.")
 

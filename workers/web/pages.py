@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection
 
 from pipeline.ledger import articles, storylines
+from workers import digest
 from workers.web import queries, show
 from workers.web.context import MAX_ID, Here
 from workers.web.why import Why, read
@@ -103,10 +104,13 @@ def storyline(
         if str(found.id) != reference:
             return RedirectResponse(f"/storylines/{found.id}", 301)
         page = queries.coverage_page(tx, found.id, limit=COVERED, cursor=cursor)
+        told = digest.of(tx, found) if cursor is None else None
         health = _health(tx, now)
     days = _by_day(page.rows, found.id, now)
     values: dict[str, Any] = {
         "story": row,
+        "digest": told,
+        "here": {item.row["id"] for _, items in days for item in items},
         "days": days,
         "next_cursor": page.next_cursor,
         "first": cursor is None,
@@ -155,7 +159,20 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("exact", "ago", "number", "decimal", "counted", "outlets", "link", "host", "language")
+    names = (
+        "exact",
+        "ago",
+        "day",
+        "first_upper",
+        "short_day",
+        "number",
+        "decimal",
+        "counted",
+        "outlets",
+        "link",
+        "host",
+        "language",
+    )
     made.filters.update({name: getattr(show, name) for name in names})
     made.globals.update(style=_static("slugline.css"), icon=_static("icon.svg"))
     return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlsplit
 
 from pipeline import urls
@@ -37,6 +37,11 @@ def span(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return f"{int(max(0.0, seconds))} s"
+
+
+def short_day(when: date, now: datetime) -> str:
+    """`Sun 30 Nov`, with the year when it is another one."""
+    return f"{when:%a} {when.day} {when:%b}" + ("" if when.year == now.year else f" {when.year}")
 
 
 def day(when: datetime) -> str:
@@ -87,3 +92,8 @@ def host(url: str) -> str:
 def language(tag: str | None) -> str:
     """A language tag that may stand in a `lang` attribute, or nothing."""
     return tag if tag and len(tag) <= 35 and tag.replace("-", "").isascii() and tag.replace("-", "").isalnum() else ""
+
+
+def first_upper(text: str) -> str:
+    """With a capital at its front and a point behind it, as a sentence."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".") if text else ""

@@ -27,6 +27,8 @@ def upgrade() -> None:
         "memberships": [
             sa.Column("filed_under", ID),
             sa.Column("pinned", sa.Boolean(), server_default=sa.false(), nullable=False),
+            sa.Column("runner_up", ID),
+            sa.Column("runner_up_share", sa.Float()),
         ],
     }
     for table, added in columns.items():
@@ -37,11 +39,24 @@ def upgrade() -> None:
     for table, key, flag in (("storylines", "id", "locked"), ("memberships", "article_id", "pinned")):
         on, embedded = sa.text(flag), sa.text(f"{flag} = 1")
         op.create_index(f"ix_{table}_{flag}", table, [key], sqlite_where=embedded, postgresql_where=on)
+    name, where = "ix_memberships_runner_up_position", sa.text("runner_up IS NOT NULL")
+    op.create_index(name, "memberships", ["runner_up", "position"], sqlite_where=where, postgresql_where=where)
+    op.execute(copied_runners_up())
     # Those that are there get their first look at once.
     op.execute(
         "UPDATE storylines SET state_since = opened, state_due = updated WHERE merged_into IS NULL AND state <> 'empty'"
     )
     _make_tables()
+
+
+def copied_runners_up() -> sa.Update:
+    """From the reasons that are there; a threshold of nothing leaves the share unknown."""
+    columns = (sa.column("why", sa.JSON()), sa.column("runner_up", ID), sa.column("runner_up_share", sa.Float()))
+    memberships = sa.table("memberships", *columns)
+    why = memberships.c.why
+    share = why["runner_up_score"].as_float() / sa.func.nullif(why["threshold"].as_float(), 0.0)
+    found = why["runner_up"].as_integer()
+    return sa.update(memberships).where(found.is_not(None)).values(runner_up=found, runner_up_share=share)
 
 
 def _make_tables() -> None:
