@@ -1,6 +1,6 @@
 """What embedding costs: sentence-transformers as it comes, next to the production embedder, in one run.
 
-    python benchmarks/embedding.py [--texts FILE.jsonl] [--count N] [--rounds N] [--json]
+    python benchmarks/embedding.py [--texts FILE.jsonl] [--count N] [--rounds N] [--runtimes NAME…] [--json]
 
 The baseline is `SentenceTransformer(model).encode(texts)` with its defaults: float32, batches of 32, as many threads as
 there are cores; a second row gives it one thread in each of as many processes as there are cores, which is how the
@@ -196,6 +196,7 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, metavar="FILE.jsonl")
     parser.add_argument("--count", type=int, default=128, help="texts in one turn")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--runtimes", nargs="+", choices=get_args(Wanted), default=get_args(Wanted), metavar="NAME")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     articles = read(given.texts, given.count) if given.texts else made_up(given.count)
@@ -204,7 +205,7 @@ def main() -> None:
         "title+120 words": [prepare(title, text) for title, text in articles],
     }
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    made = list(report(measured([PLAIN, PLAIN_ONE, *get_args(Wanted)], kinds, given.rounds, cores), kinds))
+    made = list(report(measured([PLAIN, PLAIN_ONE, *given.runtimes], kinds, given.rounds, cores), kinds))
     if given.json:
         print(json.dumps({"cpu": cpu_features(), "cores": cores, "rows": made}, indent=1))
         return

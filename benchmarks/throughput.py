@@ -18,6 +18,7 @@ import argparse
 import itertools
 import json
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ from world import OUTLETS, address
 from pipeline.ledger import Ledger, articles, open_ledger
 from pipeline.ledger.schema import articles as article_table
 from pipeline.ledger.schema import memberships, sightings, storylines
+from workers.process import PARENT
 
 HERE = Path(__file__).parent
 STARTED = 60  # articles that have to be filed before the measurement may begin
@@ -169,6 +171,7 @@ def running(site: Site, folder: Path, given: argparse.Namespace) -> Iterator[sub
         port = probe.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if name != "SLUGLINE_CONFIG"}
     environment |= {f"SLUGLINE_{name}": value for name, value in settings(given).items()}
+    environment[PARENT] = str(os.getpid())  # it ends when this ends, even by SIGKILL
     command = [sys.executable, "-m", "workers.cli", "up", "--data-dir", str(folder / "data"), "--port", str(port)]
     command += ["--feeds", str(outlines)]
     with (folder / "log").open("wb") as log:
@@ -279,32 +282,42 @@ def quantiles(values: list[float]) -> dict[str, float]:
 
 
 def show(found: dict[str, Any]) -> None:
-    minutes = " ".join(f"{rate:.1f}" for rate in found["rates"])
-    latency, schedule = found["seen_to_filed"], found["published_to_seen"]
-    print(f"asked for {found['asked']} articles/s; {found['seconds']:.0f} s measured")
-    print(f"{'articles/s, sustained':34}{found['rate']:8.1f}    (parts of the window: {minutes})")
-    print(f"{'waiting, start to end':34}{' '.join(map(str, found['waiting'])):>8}")
-    print(f"{'seconds from seen to filed':34}{latency['p50']:8.2f}    p50 {latency['p99']:8.2f}    p99")
-    print(f"{'seconds from published to seen':34}{schedule['p50']:8.2f}    p50 {schedule['p99']:8.2f}    p99")
-    memory = " ".join(f"{found['pss_mb'][place]:.0f}" for place in (0, len(found["pss_mb"]) // 2, -1))
-    print(f"{'memory, PSS MB, start middle end':34}{memory:>8}")
-    print(f"{'':20}{'CPU ms/article':>16}{'cores':>8}")
+    """The result as Markdown."""
+    asked = "as many as it takes" if found["asked"] == "max" else f"{found['asked']} a second"
+    features_ = " ".join(found["cpu"]) or "none of the features that embedding profits from"
+    print(f"{found['seconds']:.0f} s on {found['cores_there']} cores ({features_}); articles published: {asked}.\n")
+    latency, schedule, memory = found["seen_to_filed"], found["published_to_seen"], found["pss_mb"]
+    filed = " ".join(f"{rate:.1f}" for rate in found["rates"])
+    rows = [
+        ("articles a second, sustained", f"{found['rate']:.1f} (in parts of the time: {filed})"),
+        ("articles that waited, in the course of it", " ".join(map(str, found["waiting"]))),
+        ("from seen to filed", f"{latency['p50']:.2f} s in the median, {latency['p99']:.2f} s at p99"),
+        ("from published to seen", f"{schedule['p50']:.2f} s in the median, {schedule['p99']:.2f} s at p99"),
+        ("memory (PSS), in the course of it", f"{' '.join(f'{one:.0f}' for one in memory)} MB"),
+        ("how they ended", ", ".join(f"{count} {state}" for state, count in found["states"].items() if count)),
+        ("storylines", f"{found['storylines']}, the largest of {found['largest']}"),
+        ("bound by", bound(found)),
+    ]
+    table(("", ""), rows)
     own = {name: cost for name, cost in found["cpu_ms"].items() if not name.startswith("(")}
-    for name, cost in [*sorted(own.items(), key=lambda one: -one[1]), ("all of Slugline", sum(own.values()))]:
-        cores = found["cores"].get(name, sum(found["cores"][one] for one in own))
-        print(f"{name:20}{cost:16.2f}{cores:8.2f}")
-    for name in ("(site)", "(this)"):
-        print(f"{name:20}{found['cpu_ms'][name]:16.2f}{found['cores'][name]:8.2f}")
-    print(f"{'others on it':36}{found['others']:8.2f}    of {found['cores_there']} cores")
-    top = max(own, key=lambda name: own[name])
-    print(f"bound by: {bound(found, top)}")
-    print(f"CPU: {' '.join(found['cpu']) or 'none of the features asked for'}")
-    print("settings: " + " ".join(f"{name}={value}" for name, value in found["settings"].items()))
-    ends = ", ".join(f"{count} {state}" for state, count in found["states"].items() if count)
-    print(f"articles: {ends}; {found['storylines']} storylines, the largest of {found['largest']}; {found['reasons']}")
+    costs = sorted(own.items(), key=lambda one: -one[1])
+    costs += [("**all of Slugline**", sum(own.values()))]
+    costs += [(name, found["cpu_ms"][name]) for name in ("(site)", "(this)")]
+    cores = found["cores"] | {"**all of Slugline**": sum(found["cores"][name] for name in own)}
+    print()
+    shown = [(name, f"{cost:.1f}", f"{cores[name]:.2f}") for name, cost in costs]
+    table(("process", "CPU ms an article", "cores"), [*shown, ("others on this machine", "", f"{found['others']:.2f}")])
+    print(f"\nSettings: {' '.join(f'{name}={value}' for name, value in found['settings'].items())}")
+    if found["reasons"]:
+        print(f"Reasons: {found['reasons']}")
 
 
-def bound(found: dict[str, Any], top: str) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    for cells in (head, ["---"] * len(head), *rows):
+        print(f"| {' | '.join(cells)} |")
+
+
+def bound(found: dict[str, Any]) -> str:
     """Which stage keeps it from being faster: one process at its core's end, or all of them at the machine's."""
     single = {name: found["cores"].get(name, 0.0) for name in ("clusterer", "poller", "relay", "janitor")}
     single |= {
@@ -314,7 +327,8 @@ def bound(found: dict[str, Any], top: str) -> str:
     if full:
         return f"{', '.join(full)} (a process that fills its core)"
     if found["machine"] > 0.93 * (found["cores_there"] or 1):
-        return f"the machine's cores; {top} takes the most"
+        own = {name: cores for name, cores in found["cores"].items() if not name.startswith("(")}
+        return f"the machine's cores; {max(own, key=own.__getitem__)} takes the most"
     used = f"{found['machine']:.2f} of {found['cores_there']}"
     return f"the rate asked for, or waiting: the machine's cores were {used} busy"
 
@@ -328,6 +342,7 @@ def main() -> None:
     parser.add_argument("--poll", type=float, default=5.0, help="seconds between two polls of a feed")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all that was started is ended as well
     rate = None if given.rate == "max" else float(given.rate)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slugline-bench-")))

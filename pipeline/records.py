@@ -205,6 +205,15 @@ class Extraction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What is kept beside a text so that filing need not compute it: the MinHash of its words (`storylines.copies`) and
+    its terms (`storylines.evidence`), packed. None where there is none; filing then reads the text."""
+
+    signature: bytes | None = None
+    features: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Article:
     """An article on its way to a storyline.
 

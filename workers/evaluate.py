@@ -15,11 +15,15 @@ from typing import Any
 import numpy as np
 
 from pipeline import urls
+from pipeline.articles import read_text
+from pipeline.articles.page import DETECT_CHARS
 from pipeline.embedding import Embedder
 from pipeline.errors import InputError
 from pipeline.ledger import Ledger, articles, open_ledger, storylines, work
+from pipeline.records import Marks
 from pipeline.settings import Settings
-from pipeline.storylines import copies, scores
+from pipeline.storylines import scores
+from workers import marks
 from workers.clusterer import Clusterer
 from workers.embed import embed_articles
 from workers.process import now
@@ -88,12 +92,23 @@ def import_file(ledger: Ledger, path: Path) -> tuple[int, int]:
         deque(read_lines(path), maxlen=0)
     new = known = 0
     for part in articles.chunks(read_lines(path), LINES_AT_ONCE):
-        signed = [(row, copies.signature(row["text"])) for row in part]
+        rows = [row if row["lang"] else row | {"lang": _language(row)} for row in part]
+        marked = [(row, _marks(row)) for row in rows]
         with ledger.write() as tx:
-            made = [articles.import_text(tx, row, now(), signature) for row, signature in signed]
+            made = [articles.import_text(tx, row, now(), of_it.signature, of_it.features) for row, of_it in marked]
         new += sum(one is not None for one in made)
         known += sum(one is None for one in made)
     return new, known
+
+
+def _language(row: Mapping[str, Any]) -> str | None:
+    """The language of a text of which it is not said: a vector counts by what is ordinary in its language."""
+    return read_text(row["text"][:DETECT_CHARS], title=row["title"]).lang
+
+
+def _marks(row: Mapping[str, Any]) -> Marks:
+    outlet, url = row.get("source") or "", articles.import_url(row)
+    return marks.of_text(row["title"], row["text"], lang=row.get("lang"), outlet=outlet, url=url)
 
 
 def evaluate(path: Path, embedder: Embedder, settings: Settings, progress: Callable[[str], None]) -> dict[str, Any]:

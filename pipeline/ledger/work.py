@@ -157,10 +157,12 @@ def finish_fetch(
     signature: bytes | None,
     now: datetime,
     *,
+    features: bytes | None = None,
     validators: Validators = NO_VALIDATORS,
     changed: Collection[str] = (),
 ) -> str:
-    """Record the text. Returns `fetched`, or `sighting` when the page turned out to be that of a known article.
+    """Record the text, with `signature` and `features` as in `records.Marks`. Returns `fetched`, or `sighting` when the
+    page turned out to be that of a known article.
 
     `validators` are the page's ETag and Last-Modified, where they belong to the URL that was asked for. Of an article
     that was filed before, `changed` names what changed in substance (`title`, `text`): returns `revised` when it is to
@@ -183,7 +185,7 @@ def finish_fetch(
         "etag": validators[0],
         "last_modified": validators[1],
     }
-    text = {"title": page.title, "text": page.text, "signature": signature, "created": now}
+    text = {"title": page.title, "signature": signature, "text": page.text, "features": features, "created": now}
     keys = {"article_id": done.id, "generation": done.generation}
     before = done.revision
     if before is not None and before.filed:

@@ -14,13 +14,13 @@ from pipeline.articles import EntryHint, warm
 from pipeline.errors import SluglineError
 from pipeline.ledger import Ledger
 from pipeline.ledger.schema import articles as article_table
-from pipeline.records import Extraction
+from pipeline.records import Extraction, Marks
 from pipeline.sandbox import Sandbox
 from pipeline.settings import Settings
 from tests.workers.fetching import hand_out, page, run, take_in
 from tests.workers.site import Answer, Asked, Site
 from tests.workers.wire import row
-from workers import fetch, parsers
+from workers import fetch, marks, parsers
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def settings() -> Settings:
 # ---- parsers that misbehave ----
 
 
-def read_or_misbehave(body: bytes, url: str, content_type: str | None, hint: EntryHint) -> Any:
+def read_or_misbehave(body: bytes, url: str, content_type: str | None, hint: EntryHint, asked: marks.Asked) -> Any:
     if b"hangs the parser" in body:
         while True:
             pass
@@ -39,7 +39,7 @@ def read_or_misbehave(body: bytes, url: str, content_type: str | None, hint: Ent
         os.kill(os.getpid(), signal.SIGSEGV)
     if b"confuses the parser" in body:
         raise ZeroDivisionError("one by none")
-    return parsers.read_article(body, url, content_type, hint)
+    return parsers.read_article(body, url, content_type, hint, asked)
 
 
 def test_pages_that_misbehave_cost_one_page_each(sqlite_ledger: Ledger, site: Site, settings: Settings) -> None:
@@ -62,11 +62,11 @@ def test_pages_that_misbehave_cost_one_page_each(sqlite_ledger: Ledger, site: Si
     assert (confuses["state"], confuses["reason"]) == ("dead", "parser-error")
 
 
-def unwritable(body: bytes, url: str, content_type: str | None, hint: EntryHint) -> Any:
-    made, signature = parsers.read_article(body, url, content_type, hint)
+def unwritable(body: bytes, url: str, content_type: str | None, hint: EntryHint, asked: marks.Asked) -> Any:
+    made, signature = parsers.read_article(body, url, content_type, hint, asked)
     if "/bad" not in url:
         return made, signature
-    return Extraction(title=made.title, text=made.text, published=datetime(2026, 1, 1)), None  # noqa: DTZ001
+    return Extraction(title=made.title, text=made.text, published=datetime(2026, 1, 1)), Marks()  # noqa: DTZ001
 
 
 def test_an_ending_that_the_ledger_refuses_costs_one_article(

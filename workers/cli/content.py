@@ -95,6 +95,7 @@ def extract(
     """What would be made of this page, field by field, with where each field came from."""
     from pipeline.articles import warm
     from workers.ingest import timed_article
+    from workers.marks import Asked
 
     try:
         body = file.read_bytes()
@@ -102,7 +103,7 @@ def extract(
         raise UsageError(f"{file} cannot be read ({error.strerror}); give the path of a saved page") from error
     try:
         warm()  # else the first reading would be timed with all that it loads
-        (page, _), took = timed_article(body, url, None, None)
+        (page, _), took = timed_article(body, url, None, None, Asked(url=url))
     except RejectedError as error:
         raise RejectedError(f"{file} is no article ({error.reason}): {error}", reason=error.reason) from error
     if as_json:
