@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.records import Vector
+from pipeline.storylines.members import pack, unpack
 
 _PRIOR_MIDDLE, _PRIOR_SPREAD = 0.05, 0.12  # cosines of unrelated English articles under MiniLM
 _SHARE = 20
+_SEGMENT = 32  # rows that are stored together
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,27 @@ class Background:
             owners=recent.owners,
         )
 
+    def dump(self, *, whole: bool) -> Iterator[tuple[str, list[npt.NDArray[Any]]]]:
+        """What changed since the last time, or everything: keys and arrays."""
+        for number, ring in enumerate(self._recent.values()):
+            for segment in sorted(range(0, -(-ring.count // _SEGMENT)) if whole else ring.changed):
+                yield f"{number}/{segment}", ring.segment(segment)
+            ring.changed.clear()
+
+    def outline(self) -> list[tuple[str, int, int, int]]:
+        """Of each language in their order: its code, how many articles are held, where the next goes, and how many
+        there were."""
+        return [(lang, *ring.outline()) for lang, ring in self._recent.items()]
+
+    def restore(
+        self, outline: Sequence[tuple[str, int, int, int]], parts: Mapping[str, Sequence[npt.NDArray[Any]]]
+    ) -> None:
+        """Go on from what was dumped."""
+        for number, (lang, count, following, stamp) in enumerate(outline):
+            ring = self._recent[lang] = _Ring(self._size)
+            segments = [parts[f"{number}/{segment}"] for segment in range(-(-count // _SEGMENT))]
+            ring.restore(count, following, stamp, segments)
+
     def _key(self, lang: str) -> str:
         return lang if lang in self._recent or len(self._recent) < self._languages else ""
 
@@ -96,7 +120,27 @@ class _Ring:
         self._most = max(1, size // _SHARE)
         self._rows = np.empty((0, 0), np.float32)
         self._owner = np.full(size, -1, np.int64)
+        self._stamp = np.zeros(size, np.int64)
+        self._stamps = 0
         self._slots: dict[int, deque[int]] = {}
+        self.changed: set[int] = set()
+
+    def segment(self, number: int) -> list[npt.NDArray[Any]]:
+        """Some rows in 16 bits a number, with their owners and the order in which they came."""
+        part = slice(number * _SEGMENT, min(self.count, (number + 1) * _SEGMENT))
+        return [pack(self._rows[part]), self._owner[part], self._stamp[part]]
+
+    def outline(self) -> tuple[int, int, int]:
+        return self.count, self._next, self._stamps
+
+    def restore(self, count: int, following: int, stamp: int, segments: Sequence[Sequence[npt.NDArray[Any]]]) -> None:
+        self.count, self._next, self._stamps = count, following, stamp
+        if not segments:
+            return
+        rows, owners, stamps = (np.concatenate([segment[n] for segment in segments]) for n in range(3))
+        self._rows, self._owner[:count], self._stamp[:count] = unpack(rows.reshape(count, -1)), owners, stamps
+        for slot in np.argsort(stamps, kind="stable").tolist():
+            self._slots.setdefault(int(owners[slot]), deque()).append(slot)
 
     @property
     def rows(self) -> npt.NDArray[np.float32]:
@@ -113,6 +157,9 @@ class _Ring:
         own.append(slot)
         self._slots[storyline] = own
         self._owner[slot] = storyline
+        self._stamps += 1
+        self._stamp[slot] = self._stamps
+        self.changed.add(slot // _SEGMENT)
         if slot >= len(self._rows):
             grown = np.empty((min(self.size, max(64, 2 * len(self._rows))), len(row)), np.float32)
             if self.count:

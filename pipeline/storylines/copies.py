@@ -86,6 +86,7 @@ class CopyIndex:
         self._originals: dict[int, Original] = {}
         self._bands: dict[int, list[int] | dict[int, None]] = {}
         self._of: dict[int, set[int]] = {}
+        self._by_order: dict[int, int] = {}
         self._seen = Hours()
         self._next = 0
         self.changed: set[int] = set()
@@ -167,6 +168,11 @@ class CopyIndex:
         self._next = following
         self.changed.clear()
 
+    def between(self, first: int, end: int) -> list[Original]:
+        """Originals whose places in the order are `first` to before `end`."""
+        articles = (self._by_order.get(order) for order in range(first, end))
+        return [self._originals[article] for article in articles if article is not None]
+
     @property
     def following(self) -> int:
         """The place in the order of the next original."""
@@ -175,6 +181,7 @@ class CopyIndex:
     def _insert(self, original: Original) -> None:
         article = original.article
         self._originals[article] = original
+        self._by_order[original.order] = article
         self._of.setdefault(original.storyline, set()).add(article)
         self._seen.put(article, original.seen)
         self.changed.add(original.order)
@@ -201,6 +208,7 @@ class CopyIndex:
         if original is None:
             return
         self._leave(original)
+        del self._by_order[original.order]
         self._seen.remove(article, original.seen)
         self.changed.add(original.order)
         for band in _bands(original.mark):

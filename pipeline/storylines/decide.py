@@ -71,8 +71,8 @@ class Decision:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Likenesses:
     """What was measured between an article and each of c storylines, (c,) where not said otherwise. Cosines lie in
-    0..1 for words; `nearness` is the mean of the vector's cosines to the centroid and to the nearest member, NaN without
-    vectors; `names` is None where the article has neither names nor numbers; `silence` is in hours; `pause` and
+    0..1 for words; `nearness` is the mean of the vector's cosines to the centroid and to the nearest member, NaN
+    without vectors; `names` is None where the article has neither names nor numbers; `silence` is in hours; `pause` and
     `returns` are those of `rhythm.Rhythm`; `own_names`, `own_words` and `headline` are what the article shows of a
     storyline's own (`hallmarks`) and of its titles; `cohesion` is the mean cosine between members, NaN for fewer than
     two, and `doubt` how little to believe it; `nearer` recent articles of other storylines are as near as the nearest
@@ -135,7 +135,7 @@ def weigh(found: Likenesses, ordinary: Ordinary, options: FilingOptions) -> Weig
     near = ~np.isnan(found.nearness)
     unit = ordinary.spread + _SPREAD_FLOOR
     title = _root(found.title)
-    names = _NAMES
+    names: tuple[str, ...] = _NAMES
     if found.names is None:  # a script without capitals
         # What the other words say stands for them, or it could never reach the threshold.
         names = tuple("names (none: as the title)" if n == "names" else n for n in _NAMES)
@@ -183,7 +183,7 @@ def judge(weighing: Weighing | None, options: FilingOptions) -> Decision:
             runner_up_score=None,
             copy_of=None,
         )
-    ranked = np.lexsort((weighing.storylines, -weighing.scores)).tolist()
+    ranked = np.lexsort((np.array(weighing.storylines), -weighing.scores)).tolist()
     best = ranked[0]
     score = float(weighing.scores[best])
     joins = score >= options.threshold

@@ -211,7 +211,8 @@ def pack_features(shown: Features) -> bytes:
     small = np.minimum(counts - 1, _MANY)
     terms = (ids | (small << 20).astype("<u4")).view(np.uint8).reshape(-1, 4)[:, :3]
     rest = np.minimum(counts[small == _MANY], 0xFFFF).astype("<u2")
-    return _HEAD.pack(FEATURES_MAKE, shown.titled, *(len(part) for part in parts)) + terms.tobytes() + rest.tobytes()
+    head = _HEAD.pack(FEATURES_MAKE, shown.titled, *(len(part) for part in parts))
+    return head + bytes(terms.tobytes() + rest.tobytes())
 
 
 def unpack_features(packed: bytes, vector: Vector | None, lang: str | None) -> Features | None:

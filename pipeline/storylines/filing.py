@@ -6,25 +6,36 @@ their order, and from nothing else: feed a new `Filing` the same ones and it dec
 
 from __future__ import annotations
 
+import struct
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
+from pipeline.errors import InputError
 from pipeline.records import Article, Vector
 from pipeline.storylines.background import Background
 from pipeline.storylines.copies import CopyIndex, Original, comparable, signature
 from pipeline.storylines.decide import Decision, Evidence, Weighing, judge, reprint, weigh
-from pipeline.storylines.evidence import Features, Ids, features, moment, read, tells_of_title, unpack_features
+from pipeline.storylines.evidence import (
+    FEATURES_MAKE,
+    Features,
+    Ids,
+    features,
+    moment,
+    read,
+    tells_of_title,
+    unpack_features,
+)
 from pipeline.storylines.hours import Hours
 from pipeline.storylines.index import StorylineIndex, title_terms
 from pipeline.storylines.measure import Arrival, Gauge
 from pipeline.storylines.members import TITLE, Strand, Sums, pack, unpack
 from pipeline.storylines.options import FilingOptions
 from pipeline.storylines.rhythm import Rhythm
-from pipeline.storylines.state import Keeper
+from pipeline.storylines.state import FORMAT, Keeper, Parts, pack_arrays, pack_json, pack_strand, shaping
 from pipeline.storylines.terms import Terms, Weighed
 
 __all__ = ["Decision", "Evidence", "Filing", "FilingOptions"]
@@ -90,6 +101,7 @@ class Filing:
         self._gauge = Gauge(options, self._terms, self._index, self._rhythm)
         self._readings: OrderedDict[int, _Reading] = OrderedDict()
         self._keeper = Keeper()
+        self._dumped = False
 
     def __len__(self) -> int:
         """Storylines remembered, declared ones included."""
@@ -233,6 +245,74 @@ class Filing:
             self._touch(strand)
         self._keeper.changed(storyline)
         self._bound()
+
+    def dump(self, *, whole: bool = False) -> Iterator[tuple[str, bytes | None]]:
+        """The parts of the state that changed since the last dump, or all of them: a key and its content, None where
+        the part is gone. Whoever could not store them all asks for the whole the next time."""
+        keeper, nearest = self._keeper, self._index.nearest
+        whole = whole or not self._dumped
+        self._dumped = True
+        outline = {
+            "format": FORMAT, "make": FEATURES_MAKE, "options": shaping(self.options), "filed": self._filed,
+            "articles": self._terms.articles, "version": self._terms.version, "background": self._background.outline(),
+            "copies": self._copies.following, "dimension": nearest.dimension, "generation": nearest.generation,
+            "came": nearest.came, "there": nearest.there,
+        }  # fmt: skip
+        yield "meta", pack_json(outline)
+        yield "rhythm", pack_json(self._rhythm.state())
+        if nearest.pivots is not None and (whole or keeper.generation != nearest.generation):
+            yield "pivots", pack_arrays(nearest.pivots.astype("<f2"))
+        keeper.generation = nearest.generation
+        yield from keeper.terms(self._terms.table, self._terms.halved, whole=whole)
+        for key, arrays in self._background.dump(whole=whole):
+            yield f"background/{key}", pack_arrays(*arrays)
+        yield from keeper.originals(self._copies, whole=whole)
+        for storyline in sorted(self._strands.keys() | keeper.stored if whole else keeper.strands):
+            strand = self._strands.get(storyline)
+            if strand is not None:
+                keeper.stored.add(storyline)
+                yield f"strand/{storyline}", pack_strand(strand, self._index.group(storyline))
+            elif storyline in keeper.stored:
+                keeper.stored.discard(storyline)
+                yield f"strand/{storyline}", None
+        keeper.strands.clear()
+
+    @classmethod
+    def load(cls, parts: Iterable[tuple[str, bytes]], options: FilingOptions) -> Filing:
+        """One that decides and goes on exactly as the one whose parts these are, all of them in any order.
+
+        The nearest storylines are found exactly alike as long as they are few (`nearest.EXACT`); beyond, only while
+        vectors move to new groups may another far candidate be proposed. Raises InputError when the parts are of
+        another format or other options, or are damaged or incomplete.
+        """
+        try:
+            return cls(options)._restored(Parts(parts, options))
+        except (KeyError, ValueError, TypeError, struct.error) as error:
+            raise InputError(
+                f"the stored state of filing cannot be read ({type(error).__name__}: {error}): rebuild it from the "
+                "articles"
+            ) from error
+
+    def _restored(self, parts: Parts) -> Filing:
+        outline, keeper, nearest = parts.outline, self._keeper, self._index.nearest
+        self._filed, nearest.dimension = outline["filed"], outline["dimension"]
+        self._terms.restore(parts.terms(), outline["articles"], outline["version"])
+        self._background.restore(outline["background"], parts.background())
+        self._rhythm = Rhythm.of(parts.rhythm())
+        self._gauge = Gauge(self.options, self._terms, self._index, self._rhythm)
+        self._copies.restore(parts.originals(), outline["copies"])
+        nearest.restore(parts.pivots(nearest.dimension), outline["generation"], outline["came"], outline["there"])
+        parts.strands.sort(key=lambda found: found[0].touched)
+        for strand, group in parts.strands:
+            self._strands[strand.storyline] = strand
+            self._seen.put(strand.storyline, strand.seen)
+            self._home.update((mark if mark >= 0 else ~mark, strand.storyline) for mark in strand.recent)
+            if strand.seed is None:
+                self._by_age[strand.storyline] = None
+            self._index.put(strand, title_terms(strand), group=group)
+        keeper.resume(parts, nearest.generation)
+        self._dumped = True
+        return self
 
     def _read(self, article: Article) -> _Reading:
         known = self._readings.get(article.id)

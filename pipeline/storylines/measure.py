@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,7 +102,7 @@ class Gauge:
             silence=silence,
             pause=pause,
             returns=np.array([returns if article.outlet in strand.outlets else 0.0 for strand in strands]),
-            nearer=np.array(article.ordinary.nearer(nearest, storylines), np.float64),
+            nearer=np.array(article.ordinary.nearer(nearest.tolist(), storylines), np.float64),
             own_names=hallmarks(shared.named, *names, members, best=NAMES),
             own_words=hallmarks(shared.told, *words, members, best=WORDS),
             headline=shared.headline,
@@ -123,8 +124,7 @@ class Gauge:
             chosen = kind == which
             matrix[whose[chosen], at[chosen].astype(np.intp) - 1] = amount[chosen]
         title, names = (
-            np.bincount(whose[chosen], amount[chosen] * at[chosen], c)
-            for chosen in (kind == TITLE, kind == NAMES_KIND)
+            np.bincount(whose[chosen], amount[chosen] * at[chosen], c) for chosen in (kind == TITLE, kind == NAMES_KIND)
         )
         heads = np.flatnonzero(keys < TERM_SPACE)
         weight, ids, whose = values[heads], keys[heads], owner[heads]
@@ -184,7 +184,7 @@ class Gauge:
         return silence, pause
 
 
-def _cosines(dots: Floats, lengths: Sequence[float]) -> Floats:
+def _cosines(dots: npt.NDArray[Any], lengths: Sequence[float]) -> Floats:
     """Cosines of sums with a unit vector; 0 where there is nothing to compare."""
     length = np.array(lengths, np.float64)
     return np.minimum(1.0, np.where(length > 0, dots / np.where(length > 0, length, 1.0), 0.0))

@@ -6,6 +6,7 @@ sorted array with one of numbers beside it, the vectors of its last members in 1
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from sys import intern
 
@@ -28,7 +29,8 @@ Packed = npt.NDArray[np.int16]
 
 def pack(vector: Vector) -> Packed:
     """A unit vector (d,) in 16 bits a number."""
-    return np.rint(vector * np.float32(_UNIT)).astype(np.int16)
+    packed: Packed = np.rint(vector * np.float32(_UNIT)).astype(np.int16)
+    return packed
 
 
 def unpack(packed: Packed) -> npt.NDArray[np.float32]:
@@ -87,7 +89,7 @@ class Sums:
     def _trim(self) -> Ids:
         ends = [0, *np.searchsorted(self.keys, _KIND_ENDS).tolist(), len(self.keys)]
         kept = np.ones(len(self.keys), np.bool_)
-        for start, end in zip(ends, ends[1:], strict=False):
+        for start, end in itertools.pairwise(ends):
             if end - start > _MOST_SUM_TERMS:
                 kept[start:end] = False
                 kept[start + np.argpartition(-self.values[start:end], _MOST_SUM_TERMS // 2)[: _MOST_SUM_TERMS // 2]] = 1

@@ -88,7 +88,8 @@ class Nearest:
 
     def unit(self, place: int) -> Vector:
         """The vector (d,), a view."""
-        return self._groups[self.group(place)].units[self._slot[place]]
+        found: Vector = self._groups[self.group(place)].units[self._slot[place]]
+        return found
 
     def restore(self, pivots: npt.NDArray[np.float32] | None, generation: int, came: int, there: int) -> None:
         """Go on with these pivots, before vectors are put."""
@@ -99,16 +100,14 @@ class Nearest:
         """Vectors there were when pivots were found."""
         return self._there
 
-    def put(
-        self, place: int, unit: Vector, name: int, *, again: bool, group: tuple[int, int] | None = None
-    ) -> None:
+    def put(self, place: int, unit: Vector, name: int, *, again: bool, group: tuple[int, int] | None = None) -> None:
         """Add a vector or change it; `again`: it has changed so much that its group must be found anew. `name` is
         what tells it from others whatever its place; `group` is where it was in a state that is restored."""
         self.dimension = len(unit)
         while place >= len(self._slot):
-            self._group, self._of, self._name = (
-                np.concatenate((old, np.zeros_like(old))) for old in (self._group, self._of, self._name)
-            )
+            self._group = np.concatenate((self._group, np.zeros_like(self._group)))
+            self._of = np.concatenate((self._of, np.zeros_like(self._of)))
+            self._name = np.concatenate((self._name, np.zeros_like(self._name)))
             self._slot = np.concatenate((self._slot, np.full_like(self._slot, -1)))
         if self._slot[place] >= 0:
             if not again:

@@ -74,7 +74,7 @@ class FilingOptions:
     background_languages: int = 40
     """Languages with a background of their own; what comes after shares one (feeds put any text into that field)."""
 
-    max_storylines: int = 30_000
+    max_storylines: int = 300_000
     """Beyond this the one that was longest without an article is dropped: about 46 MB of centroids."""
 
     copy_similarity: float = 0.8

@@ -101,7 +101,8 @@ class Terms:
 
 
 def _rarity(df: Weights, n: float) -> Weights:
-    return np.maximum(np.log(n / (df + 0.5)), 0.0).astype(np.float32)
+    rarity: Weights = np.maximum(np.log(n / (df + 0.5)), 0.0).astype(np.float32)
+    return rarity
 
 
 def _mask(lang: str) -> np.int32:

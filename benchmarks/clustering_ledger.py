@@ -1,0 +1,2 @@
+def through_the_ledger(w, s):
+    return []

@@ -1,0 +1,6 @@
+def methods():
+    return {}
+
+
+def missing():
+    return []
