@@ -98,7 +98,7 @@ class Filing:
             least_similarity=options.copy_similarity,
         )
         self._rhythm = Rhythm()
-        self._gauge = Gauge(options, self._terms, self._index, self._rhythm)
+        self._gauge = Gauge(options, self._terms, self._rhythm)
         self._readings: OrderedDict[int, _Reading] = OrderedDict()
         self._keeper = Keeper()
         self._dumped = False
@@ -173,7 +173,7 @@ class Filing:
         strand = self._strands.get(storyline) or self._open(storyline)
         if strand.seed is not None:
             self._index.drop(storyline, np.setdiff1d(strand.seed.title.ids, strand.sums.kind(TITLE).ids))
-        strand.seed = seed
+        strand.seed, strand.measured = seed, (0, None, None)
         self._by_age.pop(storyline, None)
         self._index.put(strand, seed.title.ids)
         self._keeper.changed(storyline)
@@ -299,7 +299,7 @@ class Filing:
         self._terms.restore(parts.terms(), outline["articles"], outline["version"])
         self._background.restore(outline["background"], parts.background())
         self._rhythm = Rhythm.of(parts.rhythm())
-        self._gauge = Gauge(self.options, self._terms, self._index, self._rhythm)
+        self._gauge = Gauge(self.options, self._terms, self._rhythm)
         self._copies.restore(parts.originals(), outline["copies"])
         nearest.restore(parts.pivots(nearest.dimension), outline["generation"], outline["came"], outline["there"])
         parts.strands.sort(key=lambda found: found[0].touched)
@@ -334,11 +334,13 @@ class Filing:
     def _weigh(self, article: Article) -> Weighing | None:
         reading, written = self._read(article), moment(article)
         shown, weighed = reading.features, self._weighed(reading)
-        candidates = self._index.candidates(weighed.title, shown.dense, written)
+        candidates, centroids = self._index.candidates(weighed.title, shown.dense, written)
         if not candidates:
             return None
         ordinary = self._background.measure(shown.dense, shown.lang)
-        arrival = Arrival(shown=shown, weighed=weighed, written=written, outlet=article.outlet, ordinary=ordinary)
+        arrival = Arrival(
+            shown=shown, weighed=weighed, written=written, outlet=article.outlet, ordinary=ordinary, centroids=centroids
+        )  # fmt: skip
         likenesses = self._gauge.measure([self._strands[storyline] for storyline in candidates], arrival)
         return weigh(likenesses, ordinary, self.options)
 

@@ -7,7 +7,6 @@ they are few enough for an exact search (`nearest.EXACT`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +19,9 @@ from pipeline.storylines.nearest import Nearest
 from pipeline.storylines.options import FilingOptions
 
 _FIRST_PLACES = 256
-_MOST_POSTINGS = 8_000  # entries of the rarest title words' lists that are added up for one article
-_REFINED = 4  # times as many as are wanted are compared once more, one by one, so that the order of rows is no matter
+_MOST_POSTINGS = 3_000  # entries of the rarest title words' lists that are added up for one article
+_MORE = 8  # storylines beyond the nearest wanted whose cosines are computed exactly, so that rounding is no matter
+_NO_PLACES: list[int] = []
 
 
 class StorylineIndex:
@@ -90,27 +90,36 @@ class StorylineIndex:
         place = self._place[storyline]
         return self.nearest.group(place) if place in self.nearest else (0, 0)
 
-    def candidates(self, title: SparseVec, vector: Vector | None, written: float | None) -> list[int]:
-        """Storylines to compare, at most `dense_candidates + lexical_candidates`, in ascending order.
+    def candidates(
+        self, title: SparseVec, vector: Vector | None, written: float | None
+    ) -> tuple[list[int], npt.NDArray[np.float64]]:
+        """Storylines to compare, at most `dense_candidates + lexical_candidates`, in ascending order, and the cosines
+        (n,) of their centroids with the vector, NaN where there is none.
 
         `written` is in hours since 1970; None makes every remembered storyline eligible.
         """
-        near = set() if vector is None else self._nearest(vector, written)
-        return sorted(near | self._sharing(title, written))
+        near = _NO_PLACES if vector is None else self._nearest(vector, written)
+        sharing = self._sharing(title, written)
+        extra = [place for place in sharing if place not in set(near)]
+        places = np.array([*near, *extra], np.int32)
+        if not len(places):
+            return [], np.empty(0)
+        storylines, cosines = self._storyline[places], self._cosines(places, vector)
+        # Of those that are about as near, the nearest, and of equals the older storyline.
+        order = np.lexsort((storylines[: len(near)], -cosines[: len(near)]))
+        taken = set(sharing)
+        nearest = order[: self._options.dense_candidates].tolist()
+        beyond = [n for n in order[self._options.dense_candidates :].tolist() if near[n] in taken]
+        chosen = np.array([*nearest, *beyond, *range(len(near), len(places))], np.intp)
+        chosen = chosen[np.argsort(storylines[chosen])]
+        return storylines[chosen].tolist(), cosines[chosen]
 
-    def cosines(self, storylines: Sequence[int], vector: Vector) -> npt.NDArray[np.float64]:
-        """(n,) cosine of each storyline's centroid with `vector`; NaN where it has no centroid."""
-        found = np.full(len(storylines), np.nan)
-        places = [self._place[s] for s in storylines]
-        held = [n for n, place in enumerate(places) if place in self.nearest]
-        if held:
-            found[held] = self._exactly([places[n] for n in held], vector)
-        return found
-
-    def _exactly(self, places: Sequence[int], vector: Vector) -> npt.NDArray[np.float64]:
+    def _cosines(self, places: npt.NDArray[np.int32], vector: Vector | None) -> npt.NDArray[np.float64]:
         """Row by row: what a matrix product gives for a row depends on the rows around it, in the last digit."""
-        units = np.stack([self.nearest.unit(place) for place in places])
-        return np.asarray((units * vector).sum(axis=1), np.float64)
+        found = np.full(len(places), np.nan)
+        if vector is not None and (held := np.flatnonzero(self.nearest.holds(places))).size:
+            found[held] = (self.nearest.units(places[held].tolist()) * vector).sum(axis=1)
+        return found
 
     def _put_vector(self, strand: Strand, place: int, group: tuple[int, int] | None) -> None:
         centroid = strand.centroid()
@@ -121,59 +130,53 @@ class StorylineIndex:
         again = strand.members & (strand.members - 1) == 0
         self.nearest.put(place, centroid, strand.storyline, again=again, group=group)
 
-    def _eligible(self, places: npt.NDArray[np.int32], written: float | None) -> npt.NDArray[np.bool_]:
-        if written is None:
-            return np.ones(len(places), np.bool_)
+    def _eligible(self, places: npt.NDArray[np.int32], written: float) -> npt.NDArray[np.bool_]:
         window = self._options.window_hours
         eligible: npt.NDArray[np.bool_] = self._last[places] >= written - window
         return eligible & (self._first[places] <= written + window)
 
-    def _nearest(self, vector: Vector, written: float | None) -> set[int]:
+    def _nearest(self, vector: Vector, written: float | None) -> list[int]:
+        """Places of a few more than the wanted number: their order is settled with exact cosines."""
         places, near = self.nearest.search(vector)
         if written is not None and len(places):
             eligible = self._eligible(places, written)
             places, near = places[eligible], near[eligible]
-        wanted = self._options.dense_candidates
-        if len(places) > _REFINED * wanted:
-            top = np.argpartition(-near, _REFINED * wanted - 1)[: _REFINED * wanted]
-            places = places[top]
-        if not len(places):
-            return set()
-        storylines = self._storyline[places]
-        if len(places) > wanted:
-            exact = self._exactly(places.tolist(), vector)
-            storylines = storylines[np.lexsort((storylines, -exact))[:wanted]]  # of equals the older storyline
-        return set(storylines.tolist())
+        most = self._options.dense_candidates + _MORE
+        if len(places) > most:
+            places = places[np.argpartition(-near, most - 1)[:most]]
+        found: list[int] = places.tolist()
+        return found
 
-    def _sharing(self, title: SparseVec, written: float | None) -> set[int]:
-        lists = []
+    def _sharing(self, title: SparseVec, written: float | None) -> list[int]:
+        lists: list[tuple[int, float, int | set[int]]] = []
         for term, weight in zip(title.ids.tolist(), title.values.tolist(), strict=True):
             held = self._postings.get(term)
-            if isinstance(held, int):
-                lists.append((1, weight, [held]))
-            elif held is not None and len(held) <= self._options.common_postings:
-                lists.append((len(held), weight, list(held)))
+            if held is not None:
+                count = 1 if isinstance(held, int) else len(held)
+                if count <= self._options.common_postings:
+                    lists.append((count, weight, held))
         if not lists:
-            return set()
+            return []
         room = _MOST_POSTINGS
-        if sum(n for n, _, _ in lists) > room:
+        if sum(count for count, _, _ in lists) > room:
             lists.sort(key=lambda found: (found[0], -found[1]))  # the rarest first
         touched = []
-        for count, weight, held_by in lists:
-            if count > room:
-                break
+        for count, weight, held in lists:
             room -= count
-            at = np.array(held_by, np.int32)
+            if room < 0:
+                break
+            at = np.array((held,), np.int32) if isinstance(held, int) else np.fromiter(held, np.int32, count)
             self._shared[at] += weight
             touched.append(at)
         places = np.unique(np.concatenate(touched))
         weights = self._shared[places]
         self._shared[places] = 0.0
-        eligible = self._eligible(places, written)
-        places, weights = places[eligible], weights[eligible]
-        storylines = self._storyline[places]
-        order = np.lexsort((storylines, -weights))  # of equals the older storyline
-        return set(storylines[order[: self._options.lexical_candidates]].tolist())
+        if written is not None:
+            eligible = self._eligible(places, written)
+            places, weights = places[eligible], weights[eligible]
+        order = np.lexsort((self._storyline[places], -weights))  # of equals the older storyline
+        found: list[int] = places[order[: self._options.lexical_candidates]].tolist()
+        return found
 
     def _drop(self, place: int, terms: Ids) -> None:
         for term in terms.tolist():

@@ -14,7 +14,6 @@ from pipeline.storylines.background import Ordinary
 from pipeline.storylines.decide import Likenesses
 from pipeline.storylines.evidence import TERM_SPACE, Features, Ids, SparseVec
 from pipeline.storylines.hallmarks import NAMES, WORDS, hallmarks
-from pipeline.storylines.index import StorylineIndex
 from pipeline.storylines.members import NAMED, TITLE, TOLD, Strand, unpack
 from pipeline.storylines.members import NAMES as NAMES_KIND
 from pipeline.storylines.options import FilingOptions
@@ -22,18 +21,21 @@ from pipeline.storylines.rhythm import Rhythm
 from pipeline.storylines.terms import Terms, Weighed
 
 Floats = npt.NDArray[np.float64]
+_SIEVE = 0x7FFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """An article as it is measured: what it shows, its weighed terms, when it was written (hours since 1970), which
-    outlet it is from, and what is ordinary for it."""
+    outlet it is from, what is ordinary for it, and the cosines (c,) of storylines' centroids with its vector, NaN where
+    there is none."""
 
     shown: Features
     weighed: Weighed
     written: float | None
     outlet: str
     ordinary: Ordinary
+    centroids: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,25 @@ class _Lookup:
 
     def __init__(self) -> None:
         self._flat = np.zeros(4 * TERM_SPACE, np.float32)
+        self._sieve = np.zeros(_SIEVE + 1, np.bool_)
         self._keys = np.empty(0, np.int64)
 
     def load(self, shown: Features, weighed: Weighed) -> None:
         self._flat[self._keys] = 0.0
+        self._sieve[self._keys & _SIEVE] = False
         kinds = (weighed.title.ids, weighed.names.ids, shown.body.ids, shown.names.ids)
         self._keys = np.concatenate([ids.astype(np.int64) + kind * TERM_SPACE for kind, ids in enumerate(kinds)])
         body, names = np.arange(1, len(shown.body) + 1), np.arange(1, len(shown.names) + 1)
+        self._sieve[self._keys & _SIEVE] = True
         self._flat[self._keys] = np.concatenate((weighed.title.values, weighed.names.values, body, names))
 
-    def at(self, keys: Ids) -> npt.NDArray[np.float32]:
-        return self._flat[keys]
+    def find(self, keys: Ids) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+        """Which of these keys the article has, and what it holds there."""
+        # Most have none: a small table that stays in the processor's cache says so for nearly all of them.
+        maybe = np.flatnonzero(self._sieve[keys & _SIEVE])
+        found = self._flat[keys[maybe]]
+        hit = np.flatnonzero(found)
+        return maybe[hit], found[hit]
 
     def tells(self, ids: Ids) -> npt.NDArray[np.bool_]:
         """Which of these terms stand in the article's title or text."""
@@ -80,8 +90,8 @@ class _Lookup:
 class Gauge:
     """Measures one article against many storylines."""
 
-    def __init__(self, options: FilingOptions, terms: Terms, index: StorylineIndex, rhythm: Rhythm) -> None:
-        self._options, self._terms, self._index, self._rhythm = options, terms, index, rhythm
+    def __init__(self, options: FilingOptions, terms: Terms, rhythm: Rhythm) -> None:
+        self._options, self._terms, self._rhythm = options, terms, rhythm
         self._lookup = _Lookup()
 
     def measure(self, strands: Sequence[Strand], article: Arrival) -> Likenesses:
@@ -91,7 +101,7 @@ class Gauge:
         shared = self._shared(strands, article)
         members = np.array([strand.counted() for strand in strands], np.float64)
         storylines = [strand.storyline for strand in strands]
-        nearness, nearest = self._nearness(strands, storylines, shown.dense)
+        nearness, nearest = self._nearness(strands, article)
         silence, pause = self._times(strands, article.written)
         returns = self._rhythm.returns() if article.outlet else 0.0
         return Likenesses(
@@ -116,9 +126,8 @@ class Gauge:
         keys = np.concatenate([strand.sums.keys for strand in strands])
         values = np.concatenate([strand.sums.values for strand in strands])
         owner = np.repeat(np.arange(c), [len(strand.sums.keys) for strand in strands])
-        found = self._lookup.at(keys)
-        hit = np.flatnonzero(found)
-        kind, whose, amount, at = keys[hit] >> 20, owner[hit], values[hit], found[hit]
+        hit, at = self._lookup.find(keys)
+        kind, whose, amount = keys[hit] >> 20, owner[hit], values[hit]
         told, named = np.zeros((c, len(shown.body)), np.float32), np.zeros((c, len(shown.names)), np.float32)
         for matrix, which in ((told, TOLD), (named, NAMED)):
             chosen = kind == which
@@ -154,15 +163,14 @@ class Gauge:
         shared.told[n] += seed.body.at(shown.body.ids) > 0
         shared.named[n] += seed.names.at(shown.names.ids) > 0
 
-    def _nearness(
-        self, strands: Sequence[Strand], storylines: Sequence[int], dense: Vector | None
-    ) -> tuple[Floats, Floats]:
+    def _nearness(self, strands: Sequence[Strand], article: Arrival) -> tuple[Floats, Floats]:
         """Mean of the cosines to the centroid and to the nearest member, the seed being one, NaN where there is none;
         and the cosine to the nearest recent member, -1 where there is none."""
+        dense = article.shown.dense
         if dense is None:
             return np.full(len(strands), np.nan), np.full(len(strands), -1.0)
         nearest = _against_members(strands, dense)
-        centroids = self._index.cosines(storylines, dense)
+        centroids = article.centroids
         member = nearest.copy()
         for n, strand in enumerate(strands):
             if strand.seed is not None and strand.seed.dense is not None:

@@ -120,6 +120,8 @@ class Strand:
     outlets: tuple[str, ...] = ()
     seed: Features | None = None
     """What a storyline declared beforehand says of itself; compared like a first member, never counted as one."""
+    measured: tuple[int, Vector | None, float | None] = (0, None, None)
+    """Of how many members the cohesion was taken last, their sum, and the cohesion."""
 
     def counted(self) -> int:
         """Members, the seed being one."""
@@ -182,8 +184,18 @@ class Strand:
 
         Of n unit vectors the squared length of the sum is n plus the cosines of all ordered pairs.
         """
+        n = self.counted()
+        if n < 2:
+            return None
+        of, dense, known = self.measured
+        if of != n or dense is not self.dense:  # a sum is replaced, never changed
+            known = self._cohesion()
+            self.measured = (n, self.dense, known)
+        return known
+
+    def _cohesion(self) -> float | None:
         total, n = self.sum_of_vectors(), self.counted()
-        if total is None or n < 2:
+        if total is None:
             return None
         return min(1.0, max(-1.0, (float(total @ total) - n) / (n * (n - 1))))
 

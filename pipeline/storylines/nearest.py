@@ -10,6 +10,7 @@ search worse. Everything costs the same whatever came and went before: nothing i
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,8 @@ from pipeline.records import Vector
 
 EXACT = 4_096
 """Up to so many vectors all are looked at: 6 MB, half a millisecond."""
-_SCANNED = 6_000  # vectors looked at in one search, or one group more
-_MOST_GROUPS, _FEWEST_GROUPS = 24, 6  # groups looked at
+_SCANNED = 4_000  # vectors looked at in one search, or one group more
+_MOST_GROUPS, _FEWEST_GROUPS = 16, 6  # groups looked at
 _PER_PIVOT, _ROUNDS = 8, 2  # vectors of the sample for each pivot; rounds of k-means
 _MOVED_AT_ONCE = 32
 _GROWN = 3
@@ -82,14 +83,21 @@ class Nearest:
     def __contains__(self, place: int) -> bool:
         return place < len(self._slot) and self._slot[place] >= 0
 
+    def holds(self, places: Places) -> npt.NDArray[np.bool_]:
+        """(n,) which of these places have a vector."""
+        held: npt.NDArray[np.bool_] = self._slot[np.minimum(places, len(self._slot) - 1)] >= 0
+        return held & (places < len(self._slot))
+
     def group(self, place: int) -> tuple[int, int]:
         """Generation and group of a vector."""
         return int(self._of[place]), int(self._group[place])
 
-    def unit(self, place: int) -> Vector:
-        """The vector (d,), a view."""
-        found: Vector = self._groups[self.group(place)].units[self._slot[place]]
-        return found
+    def units(self, places: Sequence[int]) -> npt.NDArray[np.float32]:
+        """The vectors (n, d) of some places, one at least."""
+        groups, slots = self._groups, self._slot[places].tolist()
+        keys = zip(self._of[places].tolist(), self._group[places].tolist(), strict=True)
+        rows = [groups[key].units[slot] for key, slot in zip(keys, slots, strict=True)]
+        return np.concatenate(rows).reshape(len(rows), -1)
 
     def restore(self, pivots: npt.NDArray[np.float32] | None, generation: int, came: int, there: int) -> None:
         """Go on with these pivots, before vectors are put."""
@@ -211,7 +219,7 @@ class Nearest:
         taken = np.flatnonzero(self._slot >= 0)
         taken = taken[np.argsort(self._name[taken])]  # by place the draw would depend on what came and went before
         chosen = rng.permutation(taken)[:most]
-        return np.stack([self.unit(place) for place in chosen.tolist()])
+        return self.units(chosen.tolist())
 
     def _move(self) -> None:
         """A few vectors to their new groups."""
