@@ -218,7 +218,8 @@ class Article:
     """An article on its way to a storyline.
 
     `published` is None when unknown; `seen` is when Slugline first saw it. `vector` is None when the article carries
-    no vector of the version in use. `signature` is the MinHash of its text (`storylines.copies`), or None.
+    no vector of the version in use. `signature` is the MinHash of its text (`storylines.copies`), or None; `features`
+    are its words and names as filing counts them (`storylines.evidence.stored`), or None.
     """
 
     id: int
@@ -232,6 +233,7 @@ class Article:
     backfill: bool = False
     vector: Vector | None = None
     signature: bytes | None = None
+    features: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

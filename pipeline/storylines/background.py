@@ -1,72 +1,26 @@
-"""What is ordinary here: how common each term is, and how near an article is to whatever was written lately.
+"""What is ordinary here: how near an article is to whatever was written lately.
 
-Both know only what was filed before, and both are kept per language: among English articles the stop words of
-Vietnamese are rare, and an English model finds any two Vietnamese texts alike. Measured against articles of other
-languages, everything in such a language would look like one story.
+It knows only what was filed before, and is kept per language: an English model finds any two Vietnamese texts alike.
+Measured against articles of other languages, everything in such a language would look like one story.
 """
 
 from __future__ import annotations
 
-import zlib
+import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.records import Vector
-from pipeline.storylines.evidence import EMPTY, TERM_SPACE, Ids, SparseVec, Weights
+from pipeline.storylines.members import pack, unpack
 
-_HALVE_AT = 200_000  # articles; from then on old usage fades, and the counts stay exact in float32
 _PRIOR_MIDDLE, _PRIOR_SPREAD = 0.05, 0.12  # cosines of unrelated English articles under MiniLM
 _SHARE = 20
-
-
-class TermFrequencies:
-    """In how many articles a term stood, in a table of fixed size (`evidence.TERM_SPACE` places of 4 bytes)."""
-
-    def __init__(self, keep: int) -> None:
-        self._keep = keep
-        self._table = np.zeros(TERM_SPACE, np.float32)
-        self._articles: dict[str, float] = {}
-
-    def add(self, counts: SparseVec, lang: str) -> None:
-        """Count one article."""
-        self._table[self._places(counts.ids, lang)] += 1
-        self._articles[lang] = self._articles.get(lang, 0.0) + 1
-        if sum(self._articles.values()) >= _HALVE_AT:
-            self._table *= 0.5
-            self._articles = {key: n / 2 for key, n in self._articles.items() if n >= 1}
-
-    def usage(self, ids: Ids, lang: str) -> tuple[Weights, Weights]:
-        """(n,) in how many articles each of these terms stood, and how rare that is: log((N + 1.5) / (df + 0.5))."""
-        df = self._table[self._places(ids, lang)]
-        return df, np.maximum(np.log((self._articles.get(lang, 0.0) + 1.5) / (df + 0.5)), 0.0).astype(np.float32)
-
-    def weigh(self, counts: SparseVec, lang: str, *, counted: bool) -> SparseVec:
-        """TF-IDF of length 1 with the `keep` heaviest terms: (1 + log tf) * (log((N + 1) / (df + 0.5)) + 0.3).
-
-        `counted` says whether this article is already in the table; where not, it is weighed as if it were, so that
-        deciding and filing see the same numbers. The 0.3 keeps terms that every article has from vanishing.
-        """
-        if not len(counts):
-            return EMPTY
-        own = 0.0 if counted else 1.0
-        n = self._articles.get(lang, 0.0) + own
-        df = self._table[self._places(counts.ids, lang)] + own
-        # A place whose count halved, or which two terms share, may stand above N: never below a small weight.
-        idf = np.maximum(np.log((n + 1.0) / (df + 0.5)) + 0.3, 0.01)
-        values = (1.0 + np.log(counts.values)) * idf
-        ids = counts.ids
-        if len(ids) > self._keep:
-            top = np.sort(np.argpartition(-values, self._keep)[: self._keep])
-            ids, values = ids[top], values[top]
-        return SparseVec(ids, (values / np.linalg.norm(values)).astype(np.float32))
-
-    @staticmethod
-    def _places(ids: Ids, lang: str) -> Ids:
-        return ids ^ np.int32(zlib.crc32(lang.encode()) % TERM_SPACE)
+_SEGMENT = 32  # rows that are stored together
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +37,7 @@ class Ordinary:
         """For each storyline with its best member's cosine: how many recent articles of others are as near."""
         best = np.asarray(cosines, np.float32)[:, None]
         others = self.owners[None, :] != np.asarray(storylines, np.int64)[:, None]
-        counts: list[int] = ((self.cosines[None, :] >= best) & others).sum(axis=1).tolist()
+        counts: list[int] = np.count_nonzero((self.cosines[None, :] >= best) & others, axis=1).tolist()
         return counts
 
 
@@ -112,14 +66,50 @@ class Background:
         cosines = recent.rows @ vector
         trust = 1.0 if recent.count == recent.size else recent.count / (recent.count + self._prior)
         return Ordinary(
-            middle=trust * float(np.median(cosines)) + (1 - trust) * _PRIOR_MIDDLE,
-            spread=trust * float(cosines.std()) + (1 - trust) * _PRIOR_SPREAD,
+            middle=trust * _median(cosines) + (1 - trust) * _PRIOR_MIDDLE,
+            spread=trust * _spread(cosines) + (1 - trust) * _PRIOR_SPREAD,
             cosines=cosines,
             owners=recent.owners,
         )
 
+    def dump(self, *, whole: bool) -> Iterator[tuple[str, list[npt.NDArray[Any]]]]:
+        """What changed since the last time, or everything: keys and arrays."""
+        for number, ring in enumerate(self._recent.values()):
+            for segment in sorted(range(0, -(-ring.count // _SEGMENT)) if whole else ring.changed):
+                yield f"{number}/{segment}", ring.segment(segment)
+            ring.changed.clear()
+
+    def outline(self) -> list[tuple[str, int, int, int]]:
+        """Of each language in their order: its code, how many articles are held, where the next goes, and how many
+        there were."""
+        return [(lang, *ring.outline()) for lang, ring in self._recent.items()]
+
+    def restore(
+        self, outline: Sequence[tuple[str, int, int, int]], parts: Mapping[str, Sequence[npt.NDArray[Any]]]
+    ) -> None:
+        """Go on from what was dumped."""
+        for number, (lang, count, following, stamp) in enumerate(outline):
+            ring = self._recent[lang] = _Ring(self._size)
+            segments = [parts[f"{number}/{segment}"] for segment in range(-(-count // _SEGMENT))]
+            ring.restore(count, following, stamp, segments)
+
     def _key(self, lang: str) -> str:
         return lang if lang in self._recent or len(self._recent) < self._languages else ""
+
+
+def _median(values: npt.NDArray[np.float32]) -> float:
+    """As `numpy.median`, which takes three times as long."""
+    half = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, half)[half])
+    low, high = np.partition(values, (half - 1, half))[half - 1 : half + 1]
+    return (float(low) + float(high)) / 2
+
+
+def _spread(values: npt.NDArray[np.float32]) -> float:
+    exact = values.astype(np.float64)
+    exact -= exact.mean()
+    return math.sqrt(float(exact @ exact) / len(exact))
 
 
 class _Ring:
@@ -130,7 +120,27 @@ class _Ring:
         self._most = max(1, size // _SHARE)
         self._rows = np.empty((0, 0), np.float32)
         self._owner = np.full(size, -1, np.int64)
+        self._stamp = np.zeros(size, np.int64)
+        self._stamps = 0
         self._slots: dict[int, deque[int]] = {}
+        self.changed: set[int] = set()
+
+    def segment(self, number: int) -> list[npt.NDArray[Any]]:
+        """Some rows in 16 bits a number, with their owners and the order in which they came."""
+        part = slice(number * _SEGMENT, min(self.count, (number + 1) * _SEGMENT))
+        return [pack(self._rows[part]), self._owner[part], self._stamp[part]]
+
+    def outline(self) -> tuple[int, int, int]:
+        return self.count, self._next, self._stamps
+
+    def restore(self, count: int, following: int, stamp: int, segments: Sequence[Sequence[npt.NDArray[Any]]]) -> None:
+        self.count, self._next, self._stamps = count, following, stamp
+        if not segments:
+            return
+        rows, owners, stamps = (np.concatenate([segment[n] for segment in segments]) for n in range(3))
+        self._rows, self._owner[:count], self._stamp[:count] = unpack(rows.reshape(count, -1)), owners, stamps
+        for slot in np.argsort(stamps, kind="stable").tolist():
+            self._slots.setdefault(int(owners[slot]), deque()).append(slot)
 
     @property
     def rows(self) -> npt.NDArray[np.float32]:
@@ -147,6 +157,9 @@ class _Ring:
         own.append(slot)
         self._slots[storyline] = own
         self._owner[slot] = storyline
+        self._stamps += 1
+        self._stamp[slot] = self._stamps
+        self.changed.add(slot // _SEGMENT)
         if slot >= len(self._rows):
             grown = np.empty((min(self.size, max(64, 2 * len(self._rows))), len(row)), np.float32)
             if self.count:

@@ -7,14 +7,17 @@ worth comparing.
 
 from __future__ import annotations
 
+import itertools
 import zlib
-from collections import Counter, OrderedDict
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from datasketch import MinHash
 
 from pipeline.storylines.evidence import plain_tokens
+from pipeline.storylines.hours import Hours
 
 PERMUTATIONS = 128
 """Standard error of the estimate at 0.8: sqrt(0.8 * 0.2 / 128) = 0.035."""
@@ -70,6 +73,8 @@ class Original:
     written: float | None
     seen: float
     told: bool = True
+    order: int = 0
+    """Its place in the order in which originals came; given by the index."""
 
 
 class CopyIndex:
@@ -78,8 +83,13 @@ class CopyIndex:
 
     def __init__(self, *, window_hours: float, most: int, least_similarity: float) -> None:
         self._window, self._most, self._least = window_hours, most, least_similarity
-        self._originals: OrderedDict[int, Original] = OrderedDict()
-        self._bands: dict[int, list[int]] = {}
+        self._originals: dict[int, Original] = {}
+        self._bands: dict[int, list[int] | dict[int, None]] = {}
+        self._of: dict[int, set[int]] = {}
+        self._by_order: dict[int, int] = {}
+        self._seen = Hours()
+        self._next = 0
+        self.changed: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._originals)
@@ -97,7 +107,8 @@ class CopyIndex:
             return None
         hits: Counter[int] = Counter()
         for band in _bands(mark):
-            hits.update(self._bands.get(band, ())[-_MOST_COMPARED:])
+            if held := self._bands.get(band):
+                hits.update(held[-_MOST_COMPARED:] if isinstance(held, list) else _last(held))
         best: tuple[Original, float] | None = None
         for candidate, _ in hits.most_common(_MOST_COMPARED):
             original = self._originals[candidate]
@@ -111,36 +122,107 @@ class CopyIndex:
     def add(self, original: Original) -> None:
         """Remember an original; the oldest goes when there are too many."""
         self._drop(original.article)
-        self._originals[original.article] = original
-        for band in _bands(original.mark):
-            self._bands.setdefault(band, []).append(original.article)
+        original.order, self._next = self._next, self._next + 1
+        self._insert(original)
         while len(self._originals) > self._most:
             self._drop(next(iter(self._originals)))
 
     def move(self, loser: int, winner: int) -> None:
         """Originals of storyline `loser` now belong to `winner`."""
-        for original in self._originals.values():
-            if original.storyline == loser:
-                original.storyline = winner
+        moved = self._of.pop(loser, set())
+        for article in moved:
+            self._originals[article].storyline = winner
+            self.changed.add(self._originals[article].order)
+        if moved:
+            self._of.setdefault(winner, set()).update(moved)
+
+    def hold(self, storyline: int, originals: Sequence[Original]) -> None:
+        """These are the originals of a storyline, and no others. One that is known keeps its place in their order."""
+        wanted = {original.article for original in originals}
+        for article in sorted(self._of.get(storyline, set()) - wanted):
+            self._drop(article)
+        for original in originals:
+            known = self._originals.get(original.article)
+            if known is None:
+                self.add(original)
+            elif known.storyline != storyline:
+                self._leave(known)
+                known.storyline = storyline
+                self._of.setdefault(storyline, set()).add(known.article)
+                self.changed.add(known.order)
 
     def forget(self, before: float) -> None:
         """Drop originals first seen before that hour."""
-        for article in [a for a, o in self._originals.items() if o.seen < before]:
-            self._drop(article)
+        for article in self._seen.before(before):
+            if self._originals[article].seen < before:
+                self._drop(article)
+
+    def known(self) -> Iterator[Original]:
+        """Every original, the oldest first."""
+        return iter(self._originals.values())
+
+    def restore(self, originals: Iterable[Original], following: int) -> None:
+        """Go on from these originals, the oldest first, each with its place in the order; `following` is the next."""
+        for original in originals:
+            self._insert(original)
+        self._next = following
+        self.changed.clear()
+
+    def between(self, first: int, end: int) -> list[Original]:
+        """Originals whose places in the order are `first` to before `end`."""
+        articles = (self._by_order.get(order) for order in range(first, end))
+        return [self._originals[article] for article in articles if article is not None]
+
+    @property
+    def following(self) -> int:
+        """The place in the order of the next original."""
+        return self._next
+
+    def _insert(self, original: Original) -> None:
+        article = original.article
+        self._originals[article] = original
+        self._by_order[original.order] = article
+        self._of.setdefault(original.storyline, set()).add(article)
+        self._seen.put(article, original.seen)
+        self.changed.add(original.order)
+        for band in _bands(original.mark):
+            held = self._bands.setdefault(band, [])
+            if isinstance(held, dict):
+                held[article] = None
+                continue
+            held.append(article)
+            if len(held) > _MOST_COMPARED:  # a flood of one text: from here on leaving must not take its time
+                self._bands[band] = dict.fromkeys(held)
 
     def _near(self, original: Original, written: float | None) -> bool:
         return written is None or original.written is None or abs(written - original.written) <= self._window
+
+    def _leave(self, original: Original) -> None:
+        held = self._of[original.storyline]
+        held.discard(original.article)
+        if not held:
+            del self._of[original.storyline]
 
     def _drop(self, article: int) -> None:
         original = self._originals.pop(article, None)
         if original is None:
             return
+        self._leave(original)
+        del self._by_order[original.order]
+        self._seen.remove(article, original.seen)
+        self.changed.add(original.order)
         for band in _bands(original.mark):
-            articles = self._bands.get(band, [])
-            if article in articles:
-                articles.remove(article)
-            if not articles:
-                self._bands.pop(band, None)
+            held = self._bands[band]
+            if isinstance(held, list):
+                held.remove(article)
+            else:
+                del held[article]
+            if not held:
+                del self._bands[band]
+
+
+def _last(held: dict[int, None]) -> list[int]:
+    return list(itertools.islice(reversed(held), _MOST_COMPARED))[::-1]
 
 
 def _bands(mark: bytes) -> list[int]:

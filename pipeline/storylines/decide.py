@@ -7,8 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from pipeline.storylines.background import Ordinary
 from pipeline.storylines.options import FilingOptions
+
+Floats = npt.NDArray[np.float64]
 
 _USUAL_TERMS = 150  # different words of an article's first 400; only fixes where the evidence of length is zero
 _LEAST_TERMS = 10  # bare titles
@@ -64,78 +69,111 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Likeness:
-    """What was measured between an article and one storyline. Cosines lie in 0..1 for words; `nearness` is the mean
-    of the vector's cosines to the centroid and to the nearest member, None without vectors; `names` is None where
-    the article has neither names nor numbers; `silence` is in hours; `pause` and `returns` are those of
-    `rhythm.Rhythm`; `own_names`, `own_words` and `headline` are those of `hallmarks`; `cohesion` is the mean cosine
-    between members, None for fewer than two, and `doubt` how little to believe it; `nearer` recent articles of other
-    storylines are as near as the nearest member; `terms` are the article's different words."""
+class Likenesses:
+    """What was measured between an article and each of c storylines, (c,) where not said otherwise. Cosines lie in
+    0..1 for words; `nearness` is the mean of the vector's cosines to the centroid and to the nearest member, NaN
+    without vectors; `names` is None where the article has neither names nor numbers; `silence` is in hours; `pause` and
+    `returns` are those of `rhythm.Rhythm`; `own_names`, `own_words` and `headline` are what the article shows of a
+    storyline's own (`hallmarks`) and of its titles; `cohesion` is the mean cosine between members, NaN for fewer than
+    two, and `doubt` how little to believe it; `nearer` recent articles of other storylines are as near as the nearest
+    member; `terms` are the article's different words."""
 
-    storyline: int
-    nearness: float | None
-    title: float
-    names: float | None
-    silence: float
-    own_names: float
-    own_words: float
-    headline: float
-    cohesion: float | None
-    doubt: float
-    pause: float
-    returns: float
-    nearer: int
+    storylines: Sequence[int]
+    nearness: Floats
+    title: Floats
+    names: Floats | None
+    silence: Floats
+    own_names: Floats
+    own_words: Floats
+    headline: Floats
+    cohesion: Floats
+    doubt: Floats
+    pause: Floats
+    returns: Floats
+    nearer: Floats
     terms: int
 
 
-def weigh(likeness: Likeness, ordinary: Ordinary, options: FilingOptions) -> tuple[Evidence, ...]:
-    """The evidence for one storyline.
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """Evidence for c storylines: `near` (c,) says for which there are vectors. `values` has a row (c,) for each name of
+    `_NAMES`, of which only those hold that apply to a storyline; `weights` are as many."""
+
+    storylines: Sequence[int]
+    near: npt.NDArray[np.bool_]
+    names: tuple[str, ...]
+    values: Floats
+    weights: tuple[float, ...]
+    scores: Floats
+
+    def evidence(self, n: int) -> tuple[Evidence, ...]:
+        """The reasons for and against the n-th storyline; what they contribute adds up to its score."""
+        left_out = _UNCONFIRMED if self.near[n] else _WITH_VECTORS
+        return tuple(
+            Evidence(name=name, value=value, weight=weight)
+            for place, (name, value, weight) in enumerate(
+                zip(self.names, self.values[:, n].tolist(), self.weights, strict=True)
+            )
+            if place not in left_out
+        )
+
+
+_NAMES = (
+    "nearness", "cohesion", "crowd", "no vector confirms the words", "title", "names", "its names", "its words",
+    "its headlines", "length", "silence", "pause", "outlet again",
+)  # fmt: skip
+_WITH_VECTORS, _UNCONFIRMED, _LEXICAL = (0, 1, 2), (3,), slice(4, 10)
+
+
+def weigh(found: Likenesses, ordinary: Ordinary, options: FilingOptions) -> Weighing:
+    """The evidence for each storyline.
 
     Nearness counts in standard deviations above what is ordinary for this article, since no fixed cosine parts same
-    from different on every stream. Square roots
-    lift the small cosines of sparse vectors, where the difference lies, and keep what is a storyline's own from growing
-    with the stream: a rare word is rarer among more articles.
+    from different on every stream. Square roots lift the small cosines of sparse vectors, where the difference lies,
+    and keep what is a storyline's own from growing with the stream: a rare word is rarer among more articles.
     """
-    title = Evidence(name="title", value=_root(likeness.title), weight=options.title_weight)
-    if likeness.names is not None:
-        names = Evidence(name="names", value=_root(likeness.names), weight=options.names_weight)
-    else:  # a script without capitals: what the other words say stands for them, or it could never reach the threshold
-        names = Evidence(name="names (none: as the title)", value=title.value, weight=options.names_weight)
-    lexical = (
-        title,
-        names,
-        Evidence(name="its names", value=_root(likeness.own_names), weight=options.own_names_weight),
-        Evidence(name="its words", value=_root(likeness.own_words), weight=options.own_words_weight),
-        Evidence(name="its headlines", value=likeness.headline, weight=options.headline_weight),
-        Evidence(name="length", value=_length(likeness), weight=-options.length_weight),
-    )
-    vectors: tuple[Evidence, ...]
-    if likeness.nearness is not None:
-        unit = ordinary.spread + _SPREAD_FLOOR
-        value = (likeness.nearness - ordinary.middle) / unit
-        vectors = (
-            Evidence(name="nearness", value=value, weight=options.nearness_weight),
-            Evidence(name="cohesion", value=_cohesion(likeness, ordinary, options), weight=-options.cohesion_weight),
-            Evidence(name="crowd", value=math.log1p(likeness.nearer), weight=-options.crowd_weight),
+    near = ~np.isnan(found.nearness)
+    unit = ordinary.spread + _SPREAD_FLOOR
+    title = _root(found.title)
+    names: tuple[str, ...] = _NAMES
+    if found.names is None:  # a script without capitals
+        # What the other words say stands for them, or it could never reach the threshold.
+        names = tuple("names (none: as the title)" if n == "names" else n for n in _NAMES)
+    weights = (
+        options.nearness_weight, -options.cohesion_weight, -options.crowd_weight, -options.unconfirmed_weight,
+        options.title_weight, options.names_weight, options.own_names_weight, options.own_words_weight,
+        options.headline_weight, -options.length_weight, -options.silence_weight, options.pause_weight,
+        options.return_weight,
+    )  # fmt: skip
+    values = np.stack(
+        (
+            (found.nearness - ordinary.middle) / unit,
+            _cohesion(found, ordinary, options),
+            np.log1p(found.nearer),
+            np.zeros(len(near)),
+            title,
+            title if found.names is None else _root(found.names),
+            _root(found.own_names),
+            _root(found.own_words),
+            found.headline,
+            _length(found.terms, near),
+            np.log1p(np.maximum(0.0, found.silence)),
+            found.pause,
+            found.returns,
         )
-    else:
-        total = sum(e.contribution for e in lexical)
-        vectors = (Evidence(name="no vector confirms the words", value=total, weight=-options.unconfirmed_weight),)
-    silence = Evidence(name="silence", value=math.log1p(max(0.0, likeness.silence)), weight=-options.silence_weight)
-    rhythm = (
-        Evidence(name="pause", value=likeness.pause, weight=options.pause_weight),
-        Evidence(name="outlet again", value=likeness.returns, weight=options.return_weight),
     )
-    return (*vectors, *lexical, silence, *rhythm)
+    column = np.array(weights)[:, None]
+    values[_UNCONFIRMED[0]] = (values * column)[_LEXICAL].sum(axis=0)
+    applies = np.ones(values.shape, np.bool_)
+    applies[:3], applies[3] = near, ~near
+    scores = np.where(applies, values * column, 0.0).sum(axis=0)
+    return Weighing(found.storylines, near, names, values, weights, scores)
 
 
-def judge(compared: Sequence[tuple[int, tuple[Evidence, ...]]], options: FilingOptions) -> Decision:
-    """The best storyline if it reaches the threshold, else a new one; of equals the older storyline (smaller id)."""
-    ranked = sorted(
-        ((sum(e.contribution for e in evidence), storyline, evidence) for storyline, evidence in compared),
-        key=lambda found: (-found[0], found[1]),
-    )
-    if not ranked:
+def judge(weighing: Weighing | None, options: FilingOptions) -> Decision:
+    """The best storyline if it reaches the threshold, else a new one; of equals the older storyline (smaller id).
+    None: there was nothing to compare with."""
+    if weighing is None:
         return Decision(
             storyline=None,
             score=0.0,
@@ -145,16 +183,18 @@ def judge(compared: Sequence[tuple[int, tuple[Evidence, ...]]], options: FilingO
             runner_up_score=None,
             copy_of=None,
         )
-    score, best, evidence = ranked[0]
+    ranked = np.lexsort((np.array(weighing.storylines), -weighing.scores)).tolist()
+    best = ranked[0]
+    score = float(weighing.scores[best])
     joins = score >= options.threshold
-    second = ranked[0] if not joins else ranked[1] if len(ranked) > 1 else None
+    second = best if not joins else ranked[1] if len(ranked) > 1 else None
     return Decision(
-        storyline=best if joins else None,
+        storyline=weighing.storylines[best] if joins else None,
         score=score,
         threshold=options.threshold,
-        evidence=evidence,
-        runner_up=second[1] if second else None,
-        runner_up_score=second[0] if second else None,
+        evidence=weighing.evidence(best),
+        runner_up=None if second is None else weighing.storylines[second],
+        runner_up_score=None if second is None else float(weighing.scores[second]),
         copy_of=None,
     )
 
@@ -172,24 +212,22 @@ def reprint(original: int, storyline: int, similarity: float, options: FilingOpt
     )
 
 
-def _length(likeness: Likeness) -> float:
+def _length(terms: int, near: npt.NDArray[np.bool_]) -> Floats:
     """Logarithm of the article's terms against a usual number. Without vectors a short text is not favoured: a few
     words that two affairs have in common would be all there is."""
-    length = math.log(max(_LEAST_TERMS, 1 + likeness.terms) / _USUAL_TERMS)
-    return length if likeness.nearness is not None else max(0.0, length)
+    length = math.log(max(_LEAST_TERMS, 1 + terms) / _USUAL_TERMS)
+    return np.where(near, length, max(0.0, length))
 
 
-def _cohesion(likeness: Likeness, ordinary: Ordinary, options: FilingOptions) -> float:
+def _cohesion(found: Likenesses, ordinary: Ordinary, options: FilingOptions) -> Floats:
     """How near the members are to one another, in the same unit as the article's nearness to them.
 
     Few members say little of it, so it is blended with a usual one (`Strand.doubt`).
     """
     usual = options.usual_cohesion
-    if likeness.cohesion is None:
-        return usual
-    own = (likeness.cohesion - ordinary.middle) / (ordinary.spread + _SPREAD_FLOOR)
-    return (1 - likeness.doubt) * own + likeness.doubt * usual
+    own = (found.cohesion - ordinary.middle) / (ordinary.spread + _SPREAD_FLOOR)
+    return np.where(np.isnan(found.cohesion), usual, (1 - found.doubt) * own + found.doubt * usual)
 
 
-def _root(cosine: float) -> float:
-    return math.sqrt(max(0.0, cosine))
+def _root(cosine: Floats) -> Floats:
+    return np.sqrt(np.maximum(0.0, cosine))

@@ -6,43 +6,72 @@ their order, and from nothing else: feed a new `Filing` the same ones and it dec
 
 from __future__ import annotations
 
+import struct
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
+from pipeline.errors import InputError
 from pipeline.records import Article, Vector
 from pipeline.storylines.background import Background
 from pipeline.storylines.copies import CopyIndex, Original, comparable, signature
-from pipeline.storylines.decide import Decision, Evidence, judge, reprint, weigh
-from pipeline.storylines.evidence import EMPTY, Features, features, moment, read, tells_of_title
-from pipeline.storylines.index import StorylineIndex
-from pipeline.storylines.measure import Arrival, Gauge, Terms
-from pipeline.storylines.members import Members, Strand
+from pipeline.storylines.decide import Decision, Evidence, Weighing, judge, reprint, weigh
+from pipeline.storylines.evidence import (
+    FEATURES_MAKE,
+    Features,
+    Ids,
+    features,
+    moment,
+    read,
+    tells_of_title,
+    unpack_features,
+)
+from pipeline.storylines.hours import Hours
+from pipeline.storylines.index import StorylineIndex, title_terms
+from pipeline.storylines.measure import Arrival, Gauge
+from pipeline.storylines.members import TITLE, Strand, Sums, pack, unpack
 from pipeline.storylines.options import FilingOptions
 from pipeline.storylines.rhythm import Rhythm
+from pipeline.storylines.state import FORMAT, Keeper, Parts, pack_arrays, pack_json, pack_strand, shaping
+from pipeline.storylines.terms import Terms, Weighed
 
 __all__ = ["Decision", "Evidence", "Filing", "FilingOptions"]
 
 _LONGER_THAN_WALLS = 60  # words without function words: registration walls and error pages have fewer
 _READ_AHEAD = 256  # articles read by `decide` whose features wait for `file`
+_NO_TERMS = np.empty(0, np.int32)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reading:
-    """What was read from an article, as long as it is the same article."""
+    """What was read from an article, as long as it is the same article; `weighed` are its terms when `counted` articles
+    were counted."""
 
     article: Article
     features: Features
     mark: bytes | None
     told: bool
+    weighed: Weighed | None = None
+    counted: int = -1
+
+    def original(self, storyline: int) -> Original | None:
+        """What reprints of the article are recognised by; None where its text is too short for that."""
+        if self.mark is None:
+            return None
+        article = self.article
+        seen = article.seen.timestamp() / 3600.0
+        return Original(article.id, storyline, article.url, self.mark, moment(article), seen, self.told)
 
     def still(self, article: Article) -> bool:
         old = self.article
         return (
             old.vector is article.vector
-            and (old.title, old.text, old.lang, old.outlet, old.url, old.signature)
-            == (article.title, article.text, article.lang, article.outlet, article.url, article.signature)
+            and (old.title, old.text, old.lang, old.outlet, old.url, old.signature, old.features)
+            == (article.title, article.text, article.lang, article.outlet, article.url, article.signature,
+                article.features)
         )  # fmt: skip
 
 
@@ -56,16 +85,23 @@ class Filing:
             options.background_articles, options.background_prior, options.background_languages
         )
         self._index = StorylineIndex(options)
-        self._members = Members()
-        self._strands: OrderedDict[int, Strand] = OrderedDict()
+        self._strands: dict[int, Strand] = {}
+        self._by_age: OrderedDict[int, None] = OrderedDict()
+        """Storylines that were not declared, that which was longest without an article first."""
+        self._seen = Hours()
+        self._home: dict[int, int] = {}
+        """Of which storyline an article is a recent member."""
+        self._filed = 0
         self._copies = CopyIndex(
             window_hours=options.copy_window_hours,
             most=options.max_originals,
             least_similarity=options.copy_similarity,
         )
         self._rhythm = Rhythm()
-        self._gauge = Gauge(options, self._terms, self._members, self._index, self._rhythm)
+        self._gauge = Gauge(options, self._terms, self._rhythm)
         self._readings: OrderedDict[int, _Reading] = OrderedDict()
+        self._keeper = Keeper()
+        self._dumped = False
 
     def __len__(self) -> int:
         """Storylines remembered, declared ones included."""
@@ -84,18 +120,15 @@ class Filing:
             if found is not None:
                 original, share = found
                 return reprint(original.article, original.storyline, share, self.options)
-        return judge(self.compare(article), self.options)
+        weighing = self._weigh(article)
+        return judge(weighing, self.options)
 
     def compare(self, article: Article) -> list[tuple[int, tuple[Evidence, ...]]]:
         """The evidence for each storyline that the article is compared with, reprint or not; changes nothing."""
-        shown, written = self._read(article).features, moment(article)
-        weighed = self._terms.weigh(shown, counted=False)
-        ordinary = self._background.measure(shown.dense, shown.lang)
-        candidates = self._index.candidates(weighed.title, shown.dense, written)
-        strands = [self._strands[storyline] for storyline in candidates]
-        arrival = Arrival(shown=shown, weighed=weighed, written=written, outlet=article.outlet, ordinary=ordinary)
-        likenesses = self._gauge.measure(strands, arrival)
-        return [(likeness.storyline, weigh(likeness, ordinary, self.options)) for likeness in likenesses]
+        weighing = self._weigh(article)
+        if weighing is None:
+            return []
+        return [(storyline, weighing.evidence(n)) for n, storyline in enumerate(weighing.storylines)]
 
     def file(self, article: Article, storyline: int, *, copy_of: int | None = None) -> None:
         """Remember that the article was filed under a storyline, which is opened if it is not known.
@@ -107,24 +140,25 @@ class Filing:
         reading = self._read(article)
         self._readings.pop(article.id, None)
         written, seen = moment(article), article.seen.timestamp() / 3600.0
-        shown = reading.features
         strand = self._strands.get(storyline) or self._open(storyline)
-        fresh = copy_of is None and not self._already_in(strand, article.id)
+        fresh = copy_of is None and not self._already_in(storyline, article.id)
         if fresh:
             self._keep_time(strand, written, article.outlet)
         strand.covers(written)
-        strand.seen = max(strand.seen, seen)
+        self._saw(strand, seen)
         strand.articles += 1
         if fresh:
-            self._join(strand, article.id, shown)
-            if reading.mark is not None:
-                self._copies.add(
-                    Original(article.id, storyline, article.url, reading.mark, written, seen, reading.told)
-                )
-            self._index.put(strand, shown.title.ids)
+            shown, weighed = reading.features, self._weighed(reading)
+            self._keeper.counted(self._terms.add(shown))
+            found_by = self._join(strand, article.id, shown, weighed)
+            kept = None if shown.dense is None else unpack(pack(shown.dense))
+            self._background.add(kept, shown.lang, storyline)
+            if (original := reading.original(storyline)) is not None:
+                self._copies.add(original)
+            self._index.put(strand, found_by)
         else:
-            self._index.put(strand, shown.title.ids[:0])
-        self._strands.move_to_end(storyline)
+            self._index.put(strand, _NO_TERMS)
+        self._touch(strand)
         self._bound()
 
     def declare(self, storyline: int, *, title: str, text: str, vector: Vector | None, lang: str | None) -> None:
@@ -137,14 +171,19 @@ class Filing:
         if seed.dense is not None:
             self._index.check(seed.dense)
         strand = self._strands.get(storyline) or self._open(storyline)
-        strand.seed = seed
+        if strand.seed is not None:
+            self._index.drop(storyline, np.setdiff1d(strand.seed.title.ids, strand.sums.kind(TITLE).ids))
+        strand.seed, strand.measured = seed, (0, None, None)
+        self._by_age.pop(storyline, None)
         self._index.put(strand, seed.title.ids)
+        self._keeper.changed(storyline)
 
     def forget(self, before: datetime) -> int:
         """Drop storylines (not declared ones) and originals whose last article was first seen before that time;
         returns how many storylines went. A good `before` is now minus `options.horizon`."""
         hour = before.timestamp() / 3600.0
-        gone = [s.storyline for s in self._strands.values() if s.seed is None and s.seen < hour]
+        old = (self._strands[storyline] for storyline in self._seen.before(hour))
+        gone = [strand.storyline for strand in old if strand.seed is None and strand.seen < hour]
         for storyline in gone:
             self._close(storyline)
         self._copies.forget(hour)
@@ -155,70 +194,132 @@ class Filing:
         lost = self._strands.get(loser)
         if lost is None or loser == winner:
             return
-        kept = self._strands.get(winner) or self._open(winner)
-        for total, other in (
-            (kept.title, lost.title), (kept.names, lost.names),
-            (kept.told, lost.told), (kept.named, lost.named),
-        ):  # fmt: skip
-            total.add(other.total)
-        kept.members += lost.members
-        if lost.dense is not None:
-            kept.dense = lost.dense if kept.dense is None else kept.dense + lost.dense
-        for outlet in lost.outlets:
-            kept.reported_by(outlet)
-        kept.covers(lost.first)
-        kept.covers(lost.last)
-        kept.seen, kept.articles = max(kept.seen, lost.seen), kept.articles + lost.articles
-        kept.seed = kept.seed or lost.seed
-        kept.rows.extendleft(reversed(lost.rows))
-        lost.rows.clear()
-        self._trim(kept)
-        self._index.put(kept, self._index.terms(loser))
+        kept = self._strands.get(winner)
+        if kept is None:
+            kept = self._open(winner)
+            self._touch(kept)
+        for mark in lost.recent:
+            self._home[mark if mark >= 0 else ~mark] = winner
+        self._seen.remove(winner, kept.seen)
+        found_by, before = title_terms(lost), title_terms(kept)
+        for article in kept.absorb(lost, most=self.options.recent_members):
+            self._home.pop(article, None)
+        lost.recent = []
+        self._seen.put(winner, kept.seen)
+        if kept.seed is not None:
+            self._by_age.pop(winner, None)
+        self._close(loser, found_by)
+        self._find_anew(kept, before)
         self._copies.move(loser, winner)
-        self._close(loser)
+        self._keeper.changed(winner)
 
     def restate(self, storyline: int, originals: Sequence[Article]) -> None:
-        """Drop what is known of a storyline and know it by these originals instead, in this order: people, or second
-        thoughts, moved articles in or out of it.
+        """Drop what is known of a storyline and learn it anew from these originals, in their order; where there are
+        none, the storyline goes. What was declared of it stays.
 
-        The seed of a declared one stays; without seed and originals the storyline goes. Nothing is counted again: the
-        weights of words, the background and the rhythm of the stream stay as they are. Restate the storyline that
-        gave articles away before the one that got them. Raises InputError as `decide` does, and has changed nothing
-        then.
+        Term statistics, background and rhythm stay as they are, since these articles were counted when they were filed.
+        Reprints of these originals are filed with this storyline from now on. Raises InputError as `decide` does, and
+        then nothing has changed.
         """
         readings = [self._read(article) for article in originals]
-        known = self._strands.get(storyline)
-        seed = known.seed if known is not None else None
-        if known is not None:
-            self._close(storyline)
-        if seed is None and not originals:
+        old = self._strands.get(storyline)
+        if old is not None:
+            self._close(storyline, for_good=not originals)
+        self._copies.hold(storyline, [o for r in readings if (o := r.original(storyline)) is not None])
+        seed = None if old is None else old.seed
+        if not originals and seed is None:
             return
         strand = self._open(storyline)
-        strand.seed = seed
-        self._index.put(strand, seed.title.ids if seed is not None else EMPTY.ids)
+        strand.seed, strand.touched = seed, 0 if old is None else old.touched
         for article, reading in zip(originals, readings, strict=True):
             self._readings.pop(article.id, None)
-            self._already_in(strand, article.id)  # of the storyline that it was in it is a member no longer
-            self._take_back(strand, article, reading)
+            if self._already_in(storyline, article.id):
+                continue
+            strand.covers(moment(article))
+            self._saw(strand, article.seen.timestamp() / 3600.0)
+            strand.reported_by(article.outlet)
+            strand.articles += 1
+            self._join(strand, article.id, reading.features, self._terms.weigh(reading.features, counted=True))
+        self._index.put(strand, title_terms(strand))
+        if old is None:
+            self._touch(strand)
+        self._keeper.changed(storyline)
         self._bound()
 
-    def _take_back(self, strand: Strand, article: Article, reading: _Reading) -> None:
-        written, seen = moment(article), article.seen.timestamp() / 3600.0
-        strand.reported_by(article.outlet)
-        strand.covers(written)
-        strand.seen = max(strand.seen, seen)
-        strand.articles += 1
-        self._hold(strand, article.id, reading.features)
-        if reading.mark is not None:
-            told = reading.told
-            self._copies.add(Original(article.id, strand.storyline, article.url, reading.mark, written, seen, told))
-        self._index.put(strand, reading.features.title.ids)
+    def dump(self, *, whole: bool = False) -> Iterator[tuple[str, bytes | None]]:
+        """The parts of the state that changed since the last dump, or all of them: a key and its content, None where
+        the part is gone. Whoever could not store them all asks for the whole the next time."""
+        keeper, nearest = self._keeper, self._index.nearest
+        whole = whole or not self._dumped
+        self._dumped = True
+        outline = {
+            "format": FORMAT, "make": FEATURES_MAKE, "options": shaping(self.options), "filed": self._filed,
+            "articles": self._terms.articles, "version": self._terms.version, "background": self._background.outline(),
+            "copies": self._copies.following, "dimension": nearest.dimension, "generation": nearest.generation,
+            "came": nearest.came, "there": nearest.there,
+        }  # fmt: skip
+        yield "meta", pack_json(outline)
+        yield "rhythm", pack_json(self._rhythm.state())
+        if nearest.pivots is not None and (whole or keeper.generation != nearest.generation):
+            yield "pivots", pack_arrays(nearest.pivots.astype("<f2"))
+        keeper.generation = nearest.generation
+        yield from keeper.terms(self._terms.table, self._terms.halved, whole=whole)
+        for key, arrays in self._background.dump(whole=whole):
+            yield f"background/{key}", pack_arrays(*arrays)
+        yield from keeper.originals(self._copies, whole=whole)
+        for storyline in sorted(self._strands.keys() | keeper.stored if whole else keeper.strands):
+            strand = self._strands.get(storyline)
+            if strand is not None:
+                keeper.stored.add(storyline)
+                yield f"strand/{storyline}", pack_strand(strand, self._index.group(storyline))
+            elif storyline in keeper.stored:
+                keeper.stored.discard(storyline)
+                yield f"strand/{storyline}", None
+        keeper.strands.clear()
+
+    @classmethod
+    def load(cls, parts: Iterable[tuple[str, bytes]], options: FilingOptions) -> Filing:
+        """One that decides and goes on exactly as the one whose parts these are, all of them in any order.
+
+        The nearest storylines are found exactly alike as long as they are few (`nearest.EXACT`); beyond, only while
+        vectors move to new groups may another far candidate be proposed. Raises InputError when the parts are of
+        another format or other options, or are damaged or incomplete.
+        """
+        try:
+            return cls(options)._restored(Parts(parts, options))
+        except (KeyError, ValueError, TypeError, struct.error) as error:
+            raise InputError(
+                f"the stored state of filing cannot be read ({type(error).__name__}: {error}): rebuild it from the "
+                "articles"
+            ) from error
+
+    def _restored(self, parts: Parts) -> Filing:
+        outline, keeper, nearest = parts.outline, self._keeper, self._index.nearest
+        self._filed, nearest.dimension = outline["filed"], outline["dimension"]
+        self._terms.restore(parts.terms(), outline["articles"], outline["version"])
+        self._background.restore(outline["background"], parts.background())
+        self._rhythm = Rhythm.of(parts.rhythm())
+        self._gauge = Gauge(self.options, self._terms, self._rhythm)
+        self._copies.restore(parts.originals(), outline["copies"])
+        nearest.restore(parts.pivots(nearest.dimension), outline["generation"], outline["came"], outline["there"])
+        parts.strands.sort(key=lambda found: found[0].touched)
+        for strand, group in parts.strands:
+            self._strands[strand.storyline] = strand
+            self._seen.put(strand.storyline, strand.seen)
+            self._home.update((mark if mark >= 0 else ~mark, strand.storyline) for mark in strand.recent)
+            if strand.seed is None:
+                self._by_age[strand.storyline] = None
+            self._index.put(strand, title_terms(strand), group=group)
+        keeper.resume(parts, nearest.generation)
+        self._dumped = True
+        return self
 
     def _read(self, article: Article) -> _Reading:
         known = self._readings.get(article.id)
         if known is not None and known.still(article):
             return known
-        shown = features(article)
+        packed = article.features
+        shown = (None if packed is None else unpack_features(packed, article.vector, article.lang)) or features(article)
         if shown.dense is not None:
             self._index.check(shown.dense)
         told = tells_of_title(shown)
@@ -230,26 +331,55 @@ class Filing:
             self._readings.popitem(last=False)
         return reading
 
+    def _weigh(self, article: Article) -> Weighing | None:
+        reading, written = self._read(article), moment(article)
+        shown, weighed = reading.features, self._weighed(reading)
+        candidates, centroids = self._index.candidates(weighed.title, shown.dense, written)
+        if not candidates:
+            return None
+        ordinary = self._background.measure(shown.dense, shown.lang)
+        arrival = Arrival(
+            shown=shown, weighed=weighed, written=written, outlet=article.outlet, ordinary=ordinary, centroids=centroids
+        )  # fmt: skip
+        likenesses = self._gauge.measure([self._strands[storyline] for storyline in candidates], arrival)
+        return weigh(likenesses, ordinary, self.options)
+
+    def _weighed(self, reading: _Reading) -> Weighed:
+        if reading.weighed is None or reading.counted != self._terms.version:
+            reading.weighed = self._terms.weigh(reading.features, counted=False)
+            reading.counted = self._terms.version
+        return reading.weighed
+
     def _open(self, storyline: int) -> Strand:
         strand = self._strands[storyline] = Strand(storyline)
+        self._seen.put(storyline, strand.seen)
         return strand
 
-    def _join(self, strand: Strand, article: int, shown: Features) -> None:
-        self._terms.add(shown)
-        self._background.add(shown.dense, shown.lang, strand.storyline)
-        self._hold(strand, article, shown)
+    def _saw(self, strand: Strand, seen: float) -> None:
+        if seen > strand.seen:
+            self._seen.remove(strand.storyline, strand.seen)
+            strand.seen = seen
+            self._seen.put(strand.storyline, seen)
 
-    def _hold(self, strand: Strand, article: int, shown: Features) -> None:
-        weighed = self._terms.weigh(shown, counted=True)
-        strand.title.add(weighed.title)
-        strand.names.add(weighed.names)
-        strand.told.add(shown.body.present())
-        strand.named.add(shown.names.present())
+    def _join(self, strand: Strand, article: int, shown: Features, weighed: Weighed) -> Ids:
+        """Make the article a member; returns the title words by which the storyline is found from now on as well."""
+        found_by = weighed.title.ids
+        lost = strand.sums.add(Sums.of(weighed.title, weighed.names, shown.body.present(), shown.names.present()))
+        if len(lost):
+            kept = title_terms(strand)
+            self._index.drop(strand.storyline, np.setdiff1d(lost, kept))
+            found_by = np.intersect1d(found_by, kept)
         strand.members += 1
-        if shown.dense is not None:
-            strand.dense = shown.dense.copy() if strand.dense is None else strand.dense + shown.dense
-        strand.rows.append(self._members.add(article, shown.dense))
-        self._trim(strand)
+        packed = None if shown.dense is None else pack(shown.dense)
+        for gone in strand.keep(article, packed, most=self.options.recent_members):
+            self._home.pop(gone, None)
+        self._home[article] = strand.storyline
+        return found_by
+
+    def _find_anew(self, strand: Strand, before: Ids) -> None:
+        after = title_terms(strand)
+        self._index.drop(strand.storyline, np.setdiff1d(before, after))
+        self._index.put(strand, after)
 
     def _keep_time(self, strand: Strand, written: float | None, outlet: str) -> None:
         """Count how the storyline went on, before the article is part of it."""
@@ -257,30 +387,35 @@ class Filing:
         self._rhythm.add(pause, outlet, members=strand.members, came_back=outlet in strand.outlets)
         strand.reported_by(outlet)
 
-    def _trim(self, strand: Strand) -> None:
-        while len(strand.rows) > self.options.recent_members:
-            self._members.free(strand.rows.popleft())
-
-    def _already_in(self, strand: Strand, article: int) -> bool:
+    def _already_in(self, storyline: int, article: int) -> bool:
         """Whether the article is a recent member of this storyline; of another one it is one no longer."""
-        if article not in self._members:
-            return False
-        row = self._members.row_of(article)
-        if row in strand.rows:
-            return True
-        for other in self._strands.values():
-            if row in other.rows:
-                other.rows.remove(row)
-        self._members.free(row)
+        home = self._home.get(article)
+        if home is None or home == storyline:
+            return home == storyline
+        self._strands[home].let_go(article)
+        self._keeper.changed(home)
+        del self._home[article]
         return False
 
-    def _bound(self) -> None:
-        if len(self._strands) > self.options.max_storylines:
-            oldest = next((s.storyline for s in self._strands.values() if s.seed is None), None)
-            if oldest is not None:
-                self._close(oldest)
+    def _touch(self, strand: Strand) -> None:
+        """The storyline is the one that had an article last."""
+        self._filed += 1
+        strand.touched = self._filed
+        self._keeper.changed(strand.storyline)
+        if strand.seed is None:
+            self._by_age[strand.storyline] = None
+            self._by_age.move_to_end(strand.storyline)
 
-    def _close(self, storyline: int) -> None:
-        for row in self._strands.pop(storyline).rows:
-            self._members.free(row)
-        self._index.remove(storyline)
+    def _bound(self) -> None:
+        if len(self._strands) > self.options.max_storylines and self._by_age:
+            self._close(next(iter(self._by_age)))
+
+    def _close(self, storyline: int, found_by: Ids | None = None, *, for_good: bool = True) -> None:
+        strand = self._strands.pop(storyline)
+        for mark in strand.recent:
+            self._home.pop(mark if mark >= 0 else ~mark, None)
+        if for_good:
+            self._by_age.pop(storyline, None)
+        self._seen.remove(storyline, strand.seen)
+        self._index.remove(storyline, title_terms(strand) if found_by is None else found_by)
+        self._keeper.changed(storyline)

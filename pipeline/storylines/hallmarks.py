@@ -8,39 +8,30 @@ whole neighbourhood of storylines shares, such as one president's, are nobody's 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
-from pipeline.storylines.evidence import SparseVec, Weights
-from pipeline.storylines.members import Strand
+from pipeline.storylines.evidence import Weights
 
 NAMES, WORDS = 6, 10
 """The best so many count: a long article would else collect them by its length."""
 
+Floats = npt.NDArray[np.float64]
 
-def hallmarks(inside: Weights, overall: Weights, rarity: Weights, members: int, *, best: int) -> float:
-    """How much of its own an article shows of a storyline; 0 for nothing, about 1.5 for one rare name of every member.
 
-    `inside` (n,) is in how many members each of the article's terms stands, `overall` (n,) in how many articles at all,
-    and `rarity` (n,) their inverse document frequency. A term counts by the share of its usage that lies in this
-    storyline (the article itself being one usage elsewhere), times the share of the members that have it, times its
-    rarity; the `best` are added up.
+def hallmarks(
+    inside: npt.NDArray[np.float32], overall: Weights, rarity: Weights, members: Floats, *, best: int
+) -> Floats:
+    """(c,) how much of its own an article shows of each of c storylines; 0 for nothing, about 1.5 for one rare name of
+    every member.
+
+    `inside` (c, n) is in how many members of each storyline each of the article's terms stands, `overall` (n,) in how
+    many articles at all, `rarity` (n,) their inverse document frequency, `members` (c,) how many each storyline has. A
+    term counts by the share of its usage that lies in this storyline (the article itself being one usage elsewhere),
+    times the share of the members that have it, times its rarity; the `best` are added up.
     """
-    if not members or not len(inside):
-        return 0.0
-    within = np.minimum(inside / (overall + 1.0), 1.0)
-    worth = within * np.minimum(inside / members, 1.0) * rarity
-    if len(worth) > best:
-        worth = np.partition(worth, len(worth) - best)[-best:]
-    return float(worth.sum())
-
-
-def headline_told(strand: Strand, body: SparseVec) -> float:
-    """Share (0..1) of what the storyline's titles say, by weight, that stands in the article's title or text."""
-    titles = [strand.title.total] if len(strand.title.total) else []
-    if strand.seed is not None:
-        titles.append(strand.seed.title)
-    return max((_covered(title, body) for title in titles), default=0.0)
-
-
-def _covered(title: SparseVec, body: SparseVec) -> float:
-    weight = float(title.values.sum())
-    return float(title.values[body.at(title.ids) > 0].sum()) / weight if weight else 0.0
+    within = np.minimum(inside / (overall + np.float32(1.0)), np.float32(1.0))
+    share = np.minimum(inside / np.maximum(members, 1.0).astype(np.float32)[:, None], np.float32(1.0))
+    worth = within * share * rarity
+    if worth.shape[1] > best:
+        worth = np.partition(worth, worth.shape[1] - best, axis=1)[:, -best:]
+    return np.asarray(worth.sum(axis=1), np.float64)

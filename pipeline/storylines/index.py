@@ -1,12 +1,12 @@
 """Which storylines are worth comparing with an article: the nearest by vector, and those that share rare title words.
 
-Exact for now: one matrix product over all storylines that are remembered. An approximate index takes the place of
-`_nearest` when that gets too slow; nothing outside this module would notice.
+What it says follows from the storylines that are remembered, not from the order in which they came and went, as long as
+they are few enough for an exact search (`nearest.EXACT`).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,14 @@ import numpy.typing as npt
 from pipeline.errors import InputError
 from pipeline.records import Vector
 from pipeline.storylines.evidence import Ids, SparseVec
-from pipeline.storylines.members import Strand
+from pipeline.storylines.members import TITLE, Strand
+from pipeline.storylines.nearest import Nearest
 from pipeline.storylines.options import FilingOptions
 
 _FIRST_PLACES = 256
+_MOST_POSTINGS = 3_000  # entries of the rarest title words' lists that are added up for one article
+_MORE = 8  # storylines beyond the nearest wanted whose cosines are computed exactly, so that rounding is no matter
+_NO_PLACES: list[int] = []
 
 
 class StorylineIndex:
@@ -29,114 +33,178 @@ class StorylineIndex:
         self._storyline = np.full(_FIRST_PLACES, -1, np.int64)
         self._first = np.zeros(_FIRST_PLACES)
         self._last = np.zeros(_FIRST_PLACES)
-        self._has_vector = np.zeros(_FIRST_PLACES, np.bool_)
-        self._units: npt.NDArray[np.float32] | None = None
+        self._shared = np.zeros(_FIRST_PLACES)
         self._free: list[int] = list(range(_FIRST_PLACES - 1, -1, -1))
-        self._used = 0
-        self._postings: defaultdict[int, set[int]] = defaultdict(set)
-        self._terms: dict[int, set[int]] = {}
+        self._postings: dict[int, set[int] | int] = {}
+        self.nearest = Nearest()
 
     def __len__(self) -> int:
         return len(self._place)
 
     def check(self, vector: Vector) -> None:
         """Raise InputError when the vector has another number of dimensions than those before it."""
-        if self._units is not None and len(vector) != self._units.shape[1]:
+        if self.nearest.dimension is not None and len(vector) != self.nearest.dimension:
             raise InputError(
-                f"a vector of {len(vector)} dimensions came among vectors of {self._units.shape[1]}: vectors of two "
+                f"a vector of {len(vector)} dimensions came among vectors of {self.nearest.dimension}: vectors of two "
                 "models never meet in one index; embed these articles again with the model in use"
             )
 
-    def put(self, strand: Strand, title_terms: Ids) -> None:
-        """Add or refresh a storyline; `title_terms` are added to those it is found by."""
-        if strand.storyline not in self._place:
-            if not self._free:
-                self._grow()
-            place = self._place[strand.storyline] = self._free.pop()
-            self._used = max(self._used, place + 1)
-            self._storyline[place] = strand.storyline
-            self._terms[strand.storyline] = set()
-        place = self._place[strand.storyline]
+    def put(self, strand: Strand, title_terms: Ids, *, group: tuple[int, int] | None = None) -> None:
+        """Add or refresh a storyline; `title_terms` are added to those it is found by, and must be among its terms.
+        `group` is its vector's generation and group, where they are known."""
+        place = self._place.get(strand.storyline)
+        if place is None:
+            place = self._new_place(strand.storyline)
         # An undated or declared storyline is open at any time; minus and plus infinity say so without a special case.
-        open_ended = strand.last is None or strand.seed is not None
-        self._first[place] = -np.inf if open_ended else strand.first
-        self._last[place] = np.inf if open_ended else strand.last
-        centroid = strand.centroid()
-        self._has_vector[place] = centroid is not None
-        if centroid is not None:
-            if self._units is None:
-                self._units = np.zeros((len(self._storyline), len(centroid)), np.float32)
-            self._units[place] = centroid
+        open_ended = strand.first is None or strand.last is None or strand.seed is not None
+        self._first[place] = -math.inf if open_ended or strand.first is None else strand.first
+        self._last[place] = math.inf if open_ended or strand.last is None else strand.last
+        self._put_vector(strand, place, group)
         for term in title_terms.tolist():
-            self._postings[term].add(place)
-            self._terms[strand.storyline].add(term)
+            held = self._postings.get(term)
+            if held is None:
+                self._postings[term] = place  # most terms have one storyline: a set for each would take 200 bytes
+            elif isinstance(held, set):
+                held.add(place)
+            elif held != place:
+                self._postings[term] = {held, place}
 
-    def remove(self, storyline: int) -> None:
-        """Forget a storyline; one that is not there is no error."""
+    def remove(self, storyline: int, terms: Ids) -> None:
+        """Forget a storyline that is found by these terms; one that is not there is no error."""
         place = self._place.pop(storyline, None)
         if place is None:
             return
+        self._drop(place, terms)
         self._storyline[place] = -1
-        self._has_vector[place] = False
+        self.nearest.remove(place)
         self._free.append(place)
-        for term in self._terms.pop(storyline):
-            self._postings[term].discard(place)
-            if not self._postings[term]:
-                del self._postings[term]
 
-    def terms(self, storyline: int) -> Ids:
-        """The title words by which a storyline is found."""
-        return np.fromiter(sorted(self._terms.get(storyline, ())), np.int32)
+    def drop(self, storyline: int, terms: Ids) -> None:
+        """The storyline is no longer found by these terms."""
+        place = self._place.get(storyline)
+        if place is not None:
+            self._drop(place, terms)
 
-    def candidates(self, title: SparseVec, vector: Vector | None, written: float | None) -> list[int]:
-        """Storylines to compare, at most `dense_candidates + lexical_candidates`, in ascending order.
+    def group(self, storyline: int) -> tuple[int, int]:
+        """Generation and group of a storyline's vector; zeros where it has none."""
+        place = self._place[storyline]
+        return self.nearest.group(place) if place in self.nearest else (0, 0)
+
+    def candidates(
+        self, title: SparseVec, vector: Vector | None, written: float | None
+    ) -> tuple[list[int], npt.NDArray[np.float64]]:
+        """Storylines to compare, at most `dense_candidates + lexical_candidates`, in ascending order, and the cosines
+        (n,) of their centroids with the vector, NaN where there is none.
 
         `written` is in hours since 1970; None makes every remembered storyline eligible.
         """
-        if not self._used:
-            return []
-        eligible = self._storyline[: self._used] >= 0
-        if written is not None:
-            window = self._options.window_hours
-            eligible &= (self._last[: self._used] >= written - window) & (self._first[: self._used] <= written + window)
-        return sorted(self._nearest(vector, eligible) | self._sharing(title, eligible))
+        near = _NO_PLACES if vector is None else self._nearest(vector, written)
+        sharing = self._sharing(title, written)
+        extra = [place for place in sharing if place not in set(near)]
+        places = np.array([*near, *extra], np.int32)
+        if not len(places):
+            return [], np.empty(0)
+        storylines, cosines = self._storyline[places], self._cosines(places, vector)
+        # Of those that are about as near, the nearest, and of equals the older storyline.
+        order = np.lexsort((storylines[: len(near)], -cosines[: len(near)]))
+        taken = set(sharing)
+        nearest = order[: self._options.dense_candidates].tolist()
+        beyond = [n for n in order[self._options.dense_candidates :].tolist() if near[n] in taken]
+        chosen = np.array([*nearest, *beyond, *range(len(near), len(places))], np.intp)
+        chosen = chosen[np.argsort(storylines[chosen])]
+        return storylines[chosen].tolist(), cosines[chosen]
 
-    def cosines(self, storylines: list[int], vector: Vector) -> list[float | None]:
-        """Cosine of each storyline's centroid with `vector`; None where it has no centroid."""
-        if self._units is None:
-            return [None] * len(storylines)
-        places = [self._place[s] for s in storylines]
-        near = self._units[places] @ vector
-        return [float(c) if self._has_vector[p] else None for c, p in zip(near, places, strict=True)]
+    def _cosines(self, places: npt.NDArray[np.int32], vector: Vector | None) -> npt.NDArray[np.float64]:
+        """Row by row: what a matrix product gives for a row depends on the rows around it, in the last digit."""
+        found = np.full(len(places), np.nan)
+        if vector is not None and (held := np.flatnonzero(self.nearest.holds(places))).size:
+            found[held] = (self.nearest.units(places[held].tolist()) * vector).sum(axis=1)
+        return found
 
-    def _nearest(self, vector: Vector | None, eligible: npt.NDArray[np.bool_]) -> set[int]:
-        if vector is None or self._units is None:
-            return set()
-        open_places = eligible & self._has_vector[: self._used]
-        k = min(self._options.dense_candidates, int(open_places.sum()))
-        if not k:
-            return set()
-        near = np.where(open_places, self._units[: self._used] @ vector, -np.inf)
-        top = np.argpartition(-near, k - 1)[:k]
-        return set(self._storyline[top].tolist())
+    def _put_vector(self, strand: Strand, place: int, group: tuple[int, int] | None) -> None:
+        centroid = strand.centroid()
+        if centroid is None:
+            self.nearest.remove(place)
+            return
+        # With every doubling a storyline may have moved on to another group; in between its centroid hardly moves.
+        again = strand.members & (strand.members - 1) == 0
+        self.nearest.put(place, centroid, strand.storyline, again=again, group=group)
 
-    def _sharing(self, title: SparseVec, eligible: npt.NDArray[np.bool_]) -> set[int]:
-        shared = np.zeros(self._used)
+    def _eligible(self, places: npt.NDArray[np.int32], written: float) -> npt.NDArray[np.bool_]:
+        window = self._options.window_hours
+        eligible: npt.NDArray[np.bool_] = self._last[places] >= written - window
+        return eligible & (self._first[places] <= written + window)
+
+    def _nearest(self, vector: Vector, written: float | None) -> list[int]:
+        """Places of a few more than the wanted number: their order is settled with exact cosines."""
+        places, near = self.nearest.search(vector)
+        if written is not None and len(places):
+            eligible = self._eligible(places, written)
+            places, near = places[eligible], near[eligible]
+        most = self._options.dense_candidates + _MORE
+        if len(places) > most:
+            places = places[np.argpartition(-near, most - 1)[:most]]
+        found: list[int] = places.tolist()
+        return found
+
+    def _sharing(self, title: SparseVec, written: float | None) -> list[int]:
+        lists: list[tuple[int, float, int | set[int]]] = []
         for term, weight in zip(title.ids.tolist(), title.values.tolist(), strict=True):
-            postings = self._postings.get(term)
-            if postings and len(postings) <= self._options.common_postings:
-                shared[np.fromiter(postings, np.intp, len(postings))] += weight
-        places = np.flatnonzero((shared > 0) & eligible)
-        storylines = self._storyline[places]
-        order = np.lexsort((storylines, -shared[places]))  # of equals the older storyline
-        return set(storylines[order[: self._options.lexical_candidates]].tolist())
+            held = self._postings.get(term)
+            if held is not None:
+                count = 1 if isinstance(held, int) else len(held)
+                if count <= self._options.common_postings:
+                    lists.append((count, weight, held))
+        if not lists:
+            return []
+        room = _MOST_POSTINGS
+        if sum(count for count, _, _ in lists) > room:
+            lists.sort(key=lambda found: (found[0], -found[1]))  # the rarest first
+        touched = []
+        for count, weight, held in lists:
+            room -= count
+            if room < 0:
+                break
+            at = np.array((held,), np.int32) if isinstance(held, int) else np.fromiter(held, np.int32, count)
+            self._shared[at] += weight
+            touched.append(at)
+        places = np.unique(np.concatenate(touched))
+        weights = self._shared[places]
+        self._shared[places] = 0.0
+        if written is not None:
+            eligible = self._eligible(places, written)
+            places, weights = places[eligible], weights[eligible]
+        order = np.lexsort((self._storyline[places], -weights))  # of equals the older storyline
+        found: list[int] = places[order[: self._options.lexical_candidates]].tolist()
+        return found
+
+    def _drop(self, place: int, terms: Ids) -> None:
+        for term in terms.tolist():
+            held = self._postings.get(term)
+            if isinstance(held, set):
+                held.discard(place)
+                if len(held) == 1:
+                    self._postings[term] = held.pop()
+            elif held == place:
+                del self._postings[term]
+
+    def _new_place(self, storyline: int) -> int:
+        if not self._free:
+            self._grow()
+        place = self._place[storyline] = self._free.pop()
+        self._storyline[place] = storyline
+        return place
 
     def _grow(self) -> None:
         old = len(self._storyline)
         self._storyline = np.concatenate((self._storyline, np.full(old, -1, np.int64)))
-        self._first = np.concatenate((self._first, np.zeros(old)))
-        self._last = np.concatenate((self._last, np.zeros(old)))
-        self._has_vector = np.concatenate((self._has_vector, np.zeros(old, np.bool_)))
-        if self._units is not None:
-            self._units = np.concatenate((self._units, np.zeros_like(self._units)))
+        self._first, self._last, self._shared = (
+            np.concatenate((numbers, np.zeros(old))) for numbers in (self._first, self._last, self._shared)
+        )
         self._free += range(2 * old - 1, old - 1, -1)
+
+
+def title_terms(strand: Strand) -> Ids:
+    """The title words by which a storyline is found."""
+    own = strand.sums.kind(TITLE).ids
+    return own if strand.seed is None else np.union1d(own, strand.seed.title.ids)

@@ -1,101 +1,176 @@
-"""The articles that storylines hold on to, and what a storyline is made of, in arrays.
+"""What a storyline is made of: sums over all its members for title, names, words and vector, and its last members.
 
-A member is a row: its vector. A storyline keeps its last members' row numbers, and sums over all its members for
-title, names and vector.
+Everything of one storyline lies in a few arrays, since there may be 300,000 of them: its terms of all four kinds in one
+sorted array with one of numbers beside it, the vectors of its last members in 16 bits a number.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import itertools
 from dataclasses import dataclass, field
+from sys import intern
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.records import Vector
-from pipeline.storylines.evidence import EMPTY, TERM_SPACE, Features, Ids, SparseVec, Weights
+from pipeline.storylines.evidence import TERM_SPACE, Features, Ids, SparseVec, Weights
 
-BODY_TERMS, TITLE_TERMS, NAME_TERMS = 120, 120, 60
-_MOST_SUM_TERMS = 2_000  # a storyline of thousands of articles keeps its heaviest terms
-_FIRST_ROWS = 256
+TITLE, NAMES, TOLD, NAMED = range(4)
+"""Kinds of terms: titles and names by weight, then in how many members each word and each name stood."""
+_MOST_SUM_TERMS = 2_000  # of a kind; a storyline of thousands of articles keeps its heaviest terms
 _MOST_OUTLETS = 100  # names of outlets that a storyline remembers; whether the 101st came back matters little
+_UNIT = 32_767  # numbers of unit vectors lie in -1..1; in this unit they keep cosines to 1e-5
+_NO_TERMS = np.empty(0, np.int32)
+_KIND_ENDS = np.arange(1, 4) * TERM_SPACE
+
+Packed = npt.NDArray[np.int16]
 
 
-class Lookup:
-    """One sparse vector spread out, so that others are compared with it by indexing: 4 MB, reused."""
-
-    def __init__(self) -> None:
-        self._flat = np.zeros(TERM_SPACE, np.float32)
-        self._ids = EMPTY.ids
-
-    def load(self, vector: SparseVec) -> None:
-        self._flat[self._ids] = 0.0
-        self._flat[vector.ids] = vector.values
-        self._ids = vector.ids
-
-    def dot(self, vector: SparseVec) -> float:
-        return float(self._flat[vector.ids] @ vector.values)
+def pack(vector: Vector) -> Packed:
+    """A unit vector (d,) in 16 bits a number."""
+    packed: Packed = np.rint(vector * np.float32(_UNIT)).astype(np.int16)
+    return packed
 
 
-class Sum:
-    """A growing sum of sparse unit vectors."""
+def unpack(packed: Packed) -> npt.NDArray[np.float32]:
+    """Vectors of any shape from `pack`, exact to 2e-5 a number."""
+    return packed.astype(np.float32) * np.float32(1 / _UNIT)
 
-    __slots__ = ("length", "total")
 
-    def __init__(self) -> None:
-        self.total, self.length = EMPTY, 0.0
+@dataclass(slots=True)
+class Sums:
+    """Growing sums of sparse vectors of four kinds: `keys` (n,) ascending, a term's place plus its kind times
+    TERM_SPACE, and `values` (n,)."""
 
-    def add(self, vector: SparseVec) -> None:
-        if not len(vector):
-            return
-        ids, where = np.unique(np.concatenate((self.total.ids, vector.ids)), return_inverse=True)
-        weights = np.concatenate((self.total.values, vector.values))
-        values = np.bincount(where, weights, len(ids)).astype(np.float32)
-        if len(ids) > _MOST_SUM_TERMS:
-            top = np.sort(np.argpartition(-values, _MOST_SUM_TERMS // 2)[: _MOST_SUM_TERMS // 2])
-            ids, values = ids[top], values[top]
-        self.total, self.length = SparseVec(ids, values), float(np.linalg.norm(values))
+    keys: Ids = field(default_factory=lambda: np.empty(0, np.int32))
+    values: Weights = field(default_factory=lambda: np.empty(0, np.float32))
+    title_length: float = 0.0
+    names_length: float = 0.0
+    """Euclidean lengths of the sums of titles and names."""
 
-    def at(self, ids: Ids) -> Weights:
-        """(n,) what the sum holds at these terms; 0 where it lacks one."""
-        return self.total.at(ids)
+    @classmethod
+    def of(cls, *kinds: SparseVec) -> Sums:
+        """One article's, in the order of the kinds; lengths are not taken."""
+        keys = np.concatenate([part.ids + np.int32(kind * TERM_SPACE) for kind, part in enumerate(kinds)])
+        return cls(keys, np.concatenate([part.values for part in kinds]))
 
-    def cosine(self, lookup: Lookup) -> float:
-        """Cosine with the unit vector in `lookup`; 0 where there is nothing to compare."""
-        return min(1.0, lookup.dot(self.total) / self.length) if self.length else 0.0
+    def kind(self, kind: int) -> SparseVec:
+        """The terms of one kind."""
+        start, end = self._within(kind)
+        return SparseVec(self.keys[start:end] - np.int32(kind * TERM_SPACE), self.values[start:end])
+
+    def add(self, other: Sums) -> Ids:
+        """Add what another holds; where a kind has too many terms, the lighter ones go. Returns the title terms that
+        went."""
+        if not len(self.keys):
+            self.keys, self.values = other.keys.copy(), other.values.copy()
+        else:
+            place = np.searchsorted(self.keys, other.keys)
+            known = self.keys[np.minimum(place, len(self.keys) - 1)] == other.keys
+            values = self.values.copy()
+            values[place[known]] += other.values[known]
+            fresh = ~known
+            self.keys = np.insert(self.keys, place[fresh], other.keys[fresh])
+            self.values = np.insert(values, place[fresh], other.values[fresh])
+        lost = self._trim() if len(self.keys) > _MOST_SUM_TERMS else _NO_TERMS
+        self.measure()
+        return lost
+
+    def measure(self) -> None:
+        """Take the lengths anew."""
+        self.title_length = float(np.linalg.norm(self.kind(TITLE).values))
+        self.names_length = float(np.linalg.norm(self.kind(NAMES).values))
+
+    def _within(self, kind: int) -> tuple[int, int]:
+        start, end = np.searchsorted(self.keys, (kind * TERM_SPACE, (kind + 1) * TERM_SPACE))
+        return int(start), int(end)
+
+    def _trim(self) -> Ids:
+        ends = [0, *np.searchsorted(self.keys, _KIND_ENDS).tolist(), len(self.keys)]
+        kept = np.ones(len(self.keys), np.bool_)
+        for start, end in itertools.pairwise(ends):
+            if end - start > _MOST_SUM_TERMS:
+                kept[start:end] = False
+                kept[start + np.argpartition(-self.values[start:end], _MOST_SUM_TERMS // 2)[: _MOST_SUM_TERMS // 2]] = 1
+        lost = self.keys[: ends[1]][~kept[: ends[1]]]
+        self.keys, self.values = self.keys[kept], self.values[kept]
+        return lost
 
 
 @dataclass(slots=True)
 class Strand:
-    """What is known of one storyline. Times are hours since 1970; `seen` is when its last article came in."""
+    """What is known of one storyline. Times are hours since 1970; `seen` is when its last article came in, `touched`
+    the place of its last article in the order of filing."""
 
     storyline: int
-    title: Sum = field(default_factory=Sum)
-    names: Sum = field(default_factory=Sum)
-    told: Sum = field(default_factory=Sum)
-    """In how many members' bodies each word stood, and of the names each one:"""
-    named: Sum = field(default_factory=Sum)
+    sums: Sums = field(default_factory=Sums)
     members: int = 0
     dense: Vector | None = None
-    rows: deque[int] = field(default_factory=deque)
+    """Sum of the members' unit vectors, (d,)."""
+    recent: list[int] = field(default_factory=list)
+    """The last members' articles: those with a vector as they are, those without as their complement (`~id`)."""
+    vectors: Packed | None = None
+    """(n, d) of those recent members that have one, in their order."""
     first: float | None = None
     last: float | None = None
     seen: float = 0.0
     articles: int = 0
-    outlets: set[str] = field(default_factory=set)
+    touched: int = 0
+    outlets: tuple[str, ...] = ()
     seed: Features | None = None
     """What a storyline declared beforehand says of itself; compared like a first member, never counted as one."""
+    measured: tuple[int, Vector | None, float | None] = (0, None, None)
+    """Of how many members the cohesion was taken last, their sum, and the cohesion."""
 
     def counted(self) -> int:
         """Members, the seed being one."""
         return self.members + (self.seed is not None)
 
-    def standing(self, body: Ids, names: Ids) -> tuple[Weights, Weights]:
-        """(n,) and (m,): in how many members, the seed being one, each of these words and names stands."""
-        told, named = self.told.at(body), self.named.at(names)
-        if self.seed is not None:
-            told, named = told + (self.seed.body.at(body) > 0), named + (self.seed.names.at(names) > 0)
-        return told, named
+    def keep(self, article: int, packed: Packed | None, *, most: int) -> list[int]:
+        """Hold on to a member; returns the articles of those that are no longer among the last `most`."""
+        self.recent.append(article if packed is not None else ~article)
+        if packed is not None:
+            self.vectors = packed[None] if self.vectors is None else np.concatenate((self.vectors, packed[None]))
+            self.dense = unpack(packed) if self.dense is None else self.dense + unpack(packed)
+        return self.trim(most)
+
+    def trim(self, most: int) -> list[int]:
+        """Let go of the oldest recent members beyond `most`; returns their articles."""
+        gone = self.recent[: max(0, len(self.recent) - most)]
+        if gone:
+            with_vector = sum(mark >= 0 for mark in gone)
+            if with_vector and self.vectors is not None:
+                self.vectors = self.vectors[with_vector:].copy()
+            del self.recent[: len(gone)]
+        return [mark if mark >= 0 else ~mark for mark in gone]
+
+    def let_go(self, article: int) -> None:
+        """One of the recent members stands for another storyline now; the sums keep it."""
+        if ~article in self.recent:
+            self.recent.remove(~article)
+        elif article in self.recent:
+            place = sum(mark >= 0 for mark in self.recent[: self.recent.index(article)])
+            self.recent.remove(article)
+            if self.vectors is not None:
+                self.vectors = np.delete(self.vectors, place, axis=0)
+
+    def absorb(self, lost: Strand, *, most: int) -> list[int]:
+        """Take over all that another storyline knows; returns the articles that are no recent members any more."""
+        self.sums.add(lost.sums)
+        self.members += lost.members
+        if lost.dense is not None:
+            self.dense = lost.dense if self.dense is None else self.dense + lost.dense
+        for outlet in lost.outlets:
+            self.reported_by(outlet)
+        self.covers(lost.first)
+        self.covers(lost.last)
+        self.seen, self.articles = max(self.seen, lost.seen), self.articles + lost.articles
+        self.seed = self.seed or lost.seed
+        self.recent = lost.recent + self.recent
+        held = [vectors for vectors in (lost.vectors, self.vectors) if vectors is not None]
+        self.vectors = np.concatenate(held) if held else None
+        return self.trim(most)
 
     def sum_of_vectors(self) -> Vector | None:
         """Sum of the members' unit vectors and the seed's, (d,)."""
@@ -109,8 +184,18 @@ class Strand:
 
         Of n unit vectors the squared length of the sum is n plus the cosines of all ordered pairs.
         """
+        n = self.counted()
+        if n < 2:
+            return None
+        of, dense, known = self.measured
+        if of != n or dense is not self.dense:  # a sum is replaced, never changed
+            known = self._cohesion()
+            self.measured = (n, self.dense, known)
+        return known
+
+    def _cohesion(self) -> float | None:
         total, n = self.sum_of_vectors(), self.counted()
-        if total is None or n < 2:
+        if total is None:
             return None
         return min(1.0, max(-1.0, (float(total @ total) - n) / (n * (n - 1))))
 
@@ -135,63 +220,11 @@ class Strand:
 
     def reported_by(self, outlet: str) -> None:
         """Remember that this outlet has an article here."""
-        if outlet and len(self.outlets) < _MOST_OUTLETS:
-            self.outlets.add(outlet)
+        if outlet and len(self.outlets) < _MOST_OUTLETS and outlet not in self.outlets:
+            self.outlets = (*self.outlets, intern(outlet))
 
     def covers(self, written: float | None) -> None:
         """Widen the span of the storyline by an article of that time."""
         if written is not None:
             self.first = written if self.first is None else min(self.first, written)
             self.last = written if self.last is None else max(self.last, written)
-
-
-class Members:
-    """Rows of recent members, reused when freed."""
-
-    def __init__(self) -> None:
-        self._vectors: npt.NDArray[np.float32] | None = None
-        self._has_vector = np.zeros(_FIRST_ROWS, np.bool_)
-        self._article = [0] * _FIRST_ROWS
-        self._row_of: dict[int, int] = {}
-        self._free = list(range(_FIRST_ROWS - 1, -1, -1))
-
-    def __len__(self) -> int:
-        return len(self._row_of)
-
-    def __contains__(self, article: int) -> bool:
-        return article in self._row_of
-
-    def add(self, article: int, vector: Vector | None) -> int:
-        """Keep a member, return its row."""
-        if not self._free:
-            self._grow()
-        row = self._free.pop()
-        self._has_vector[row] = vector is not None
-        if vector is not None:
-            if self._vectors is None:
-                self._vectors = np.zeros((len(self._has_vector), len(vector)), np.float32)
-            self._vectors[row] = vector
-        self._article[row] = article
-        self._row_of[article] = row
-        return row
-
-    def free(self, row: int) -> None:
-        self._row_of.pop(self._article[row], None)
-        self._free.append(row)
-
-    def row_of(self, article: int) -> int:
-        return self._row_of[article]
-
-    def vectors(self, rows: npt.NDArray[np.intp], vector: Vector) -> npt.NDArray[np.float32]:
-        """(n,) cosines of these members' vectors with `vector`; -1 where a member has none."""
-        if self._vectors is None:
-            return np.full(len(rows), -1.0, np.float32)
-        return np.where(self._has_vector[rows], self._vectors[rows] @ vector, np.float32(-1.0))
-
-    def _grow(self) -> None:
-        old = len(self._has_vector)
-        self._has_vector = np.concatenate((self._has_vector, np.zeros_like(self._has_vector)))
-        if self._vectors is not None:
-            self._vectors = np.concatenate((self._vectors, np.zeros_like(self._vectors)))
-        self._article += [0] * old
-        self._free += range(2 * old - 1, old - 1, -1)

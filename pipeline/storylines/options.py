@@ -74,8 +74,8 @@ class FilingOptions:
     background_languages: int = 40
     """Languages with a background of their own; what comes after shares one (feeds put any text into that field)."""
 
-    max_storylines: int = 30_000
-    """Beyond this the one that was longest without an article is dropped: about 46 MB of centroids."""
+    max_storylines: int = 300_000
+    """Beyond this the one that was longest without an article is dropped: that many take up to about 2.5 GB."""
 
     copy_similarity: float = 0.8
     copy_window_hours: float = 168.0

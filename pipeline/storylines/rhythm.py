@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 _KINDS = (1.0, 12.0, 36.0, 60.0, 84.0, 180.0, 348.0)
 """Hours from which a pause is of the next kind. From 12 on they stand between multiples of a day, since many articles
@@ -64,3 +66,21 @@ class Rhythm:
         if len(self._articles_of) > _MOST_OUTLETS:
             self._articles_of = Counter({name: count // 2 for name, count in self._articles_of.items() if count > 1})
             self._articles = self._articles_of.total()
+
+    def state(self) -> dict[str, Any]:
+        """All that was counted, as plain values."""
+        return {
+            "pauses": self._pauses,
+            "came_back": self._came_back,
+            "expected": self._expected,
+            "outlets": dict(self._articles_of),
+            "articles": self._articles,
+        }
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> Rhythm:
+        """One that goes on from `state`."""
+        made = cls()
+        made._pauses, made._came_back, made._expected = list(state["pauses"]), state["came_back"], state["expected"]
+        made._articles_of, made._articles = Counter(state["outlets"]), state["articles"]
+        return made

@@ -88,8 +88,8 @@ def test_a_flood_of_near_identical_pages_is_one_storyline() -> None:
     ]  # fmt: skip
     found = desk.take_all(pages)
     assert len(set(found)) <= 3
-    rows = desk.filing._members
-    assert len(rows) <= len(crowd) + len(set(found)) * desk.filing.options.recent_members
+    held = sum(len(strand.recent) for strand in desk.filing._strands.values())
+    assert held <= len(crowd) + len(set(found)) * desk.filing.options.recent_members
 
 
 def test_merge_moves_what_is_known() -> None:
@@ -117,5 +117,5 @@ def test_filing_again_counts_once_and_filing_elsewhere_moves() -> None:
     desk.filing.file(flood, 50)
     assert desk.filing.decide(article(2, "Flood in Orsel", "Water in Orsel.", vector=about("flood", "orsel"))) == before
     desk.filing.file(flood, 60)
-    assert desk.filing._members.row_of(1) in desk.filing._strands[60].rows
-    assert not desk.filing._strands[50].rows
+    assert desk.filing._strands[60].recent == [1]
+    assert not desk.filing._strands[50].recent
