@@ -40,6 +40,7 @@ def extract(tree: HtmlElement, article: jsonld.Node | None) -> tuple[list[str], 
     unwrap(tree)
     prune(tree)
     prose.wrap_bare_text(tree)
+    prose.unbox(tree)
     found = prose.paragraphs(tree)
     if prose.size(found) < PROSE_CHARS:
         found = []

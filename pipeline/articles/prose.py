@@ -26,6 +26,8 @@ what was taken."""
 MAX_DEPTH = 60
 """Ancestors of a paragraph that are counted: nested markup would make the walk quadratic."""
 MAX_BLOCKS = 400
+BOXED_CHARS, MAX_BOXES = 300, 4
+"""A paragraph shorter than this, alone in a box or in so many, one within the other, is freed of them."""
 KEY_CHARS = 60
 """Of a paragraph, without blanks, by which it is found again."""
 
@@ -51,6 +53,26 @@ def wrap_bare_text(tree: HtmlElement) -> None:
     for block in cast("list[HtmlElement]", _BARE(tree))[:MAX_BLOCKS]:
         if any(child.tag == "br" or child.tag not in INLINE for child in block):
             make_paragraphs(block)
+
+
+def unbox(tree: HtmlElement) -> None:
+    """Take the boxes from around paragraphs that have one each: extractors take a short box with a link in it for a
+    bar."""
+    for element in list(tree.iter("p")):
+        if element.find(".//a") is None or not PARAGRAPH_CHARS <= len(squeeze(element.text_content())) < BOXED_CHARS:
+            continue
+        if _is_links(element):
+            continue
+        box = element.getparent()
+        for _ in range(MAX_BOXES):
+            if box is None or box.tag != "div" or len(box) > 1 or _says(box.text) or _says(element.tail):
+                break
+            box.drop_tag()
+            box = element.getparent()
+
+
+def _says(text: str | None) -> bool:
+    return bool(text) and not str(text).isspace()
 
 
 def paragraphs(tree: HtmlElement) -> list[Paragraph]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from pipeline.articles import dates, phrases
-from pipeline.articles.wording import fold, squeeze
+from pipeline.articles.wording import SENTENCE_END, fold, squeeze
 
 MAX_LINES = 5_000
 """Of a text; the longest of 281 news pages has 600. Looking at 20,000 takes seconds."""
@@ -30,7 +30,6 @@ _BESIDE = frozenset(
     sur par auf em no na su en""".split()
 )
 _COUNT = re.compile(r"\d+(?:[.,]\d+)*[km]?")
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"”»’')\]]*$")
 
 
 def tidy(lines: Iterable[str], titles: Sequence[str], *, authors: Sequence[str] = ()) -> list[str]:
@@ -52,7 +51,7 @@ def tidy(lines: Iterable[str], titles: Sequence[str], *, authors: Sequence[str] 
             continue
         if _is_prompt(line) and not any("cookie" in title for title in known):
             continue
-        if len(key) >= 60 and not line.startswith("- ") and _SENTENCE_END.search(line):
+        if len(key) >= 60 and not line.startswith("- ") and SENTENCE_END.search(line):
             if key in seen:
                 continue
             seen.add(key)
@@ -96,7 +95,7 @@ def _is_share_bar(line: str) -> bool:
 def _is_title(line: str, key: str, known: set[str]) -> bool:
     if key in known:
         return True
-    if _SENTENCE_END.search(line) and not re.search(r"[|»›]", line):
+    if SENTENCE_END.search(line) and not re.search(r"[|»›]", line):
         return False  # a first sentence often begins with the words of its title
     for title in known:
         # "Home » News » The title", "The title | The Outlet", "You are here: The title"
@@ -123,6 +122,6 @@ def _without_tags(lines: list[str]) -> list[str]:
         if phrases.TAG_HEADING.fullmatch(line.strip(" -–—*|•·#:")):
             dropped.add(number)
             below = lines[number + 1] if number + 1 < len(lines) else ""
-            if below.count(",") >= LEAST_TAGS and not _SENTENCE_END.search(below):
+            if below.count(",") >= LEAST_TAGS and not SENTENCE_END.search(below):
                 dropped.add(number + 1)
     return [line for number, line in enumerate(lines) if number not in dropped]
