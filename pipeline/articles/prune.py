@@ -32,6 +32,7 @@ _TEXTLESS = (
     "input", "textarea", "map", "area", "template",
 )  # fmt: skip
 _LEAVES = ("div", "span", "a", "li", "p", "i", "section", "figure", "noscript", "ul")
+_NAMES = frozenset(("class", "id", "style", "role", "itemprop", "aria-hidden"))
 _UNWRAPPED = ("form", "fieldset")
 _BOXED = ("div", "section", "ul", "ol", "p", "span", "header", "table", "dl", "details")
 _BOX = re.compile(
@@ -85,6 +86,8 @@ def prune(tree: HtmlElement) -> None:
     for element in reversed(list(tree.iter(*_LEAVES))):
         if not len(element) and not (element.text or "").strip() and element.getparent() is not None:
             element.drop_tree()
+    for element in [element for element in tree.iter("span") if not _is_named(element)]:
+        element.drop_tag()
     for element in list(tree.iter("ul", "ol")):
         if element.getparent() is not None and _lists_links(element) and not _is_page(element, total):
             element.drop_tree()
@@ -146,6 +149,11 @@ def _free_quotes(tree: HtmlElement) -> None:
                 element.attrib.pop(key, None)
             if element.tag == "figure":
                 element.tag = "div"
+
+
+def _is_named(element: HtmlElement) -> bool:
+    """Whether an extractor has something to know an element by; one without it only costs its looking."""
+    return not _NAMES.isdisjoint(element.attrib)
 
 
 def _lists_links(element: HtmlElement) -> bool:

@@ -14,6 +14,8 @@ MAX_LINES = 5_000
 HEAD_LINES = 8
 """Bylines, dates and breadcrumbs stand among the first lines, if they were taken with the text at all."""
 MAX_FURNITURE_CHARS, MAX_NOTE_CHARS = 300, 420
+MAX_AROUND_CHARS = 60
+"""What stands around a title in a line that is one: breadcrumbs, the outlet."""
 LEAST_TAGS = 2  # commas between them
 TAIL_SHARE = 0.45
 """A heading such as "Leave a Reply" ends the article when what follows is at most this share of it."""
@@ -29,6 +31,7 @@ _BESIDE = frozenset(
     new window more x line vk rss pocket whats app linked comment comments likes views now your for or bookmark
     sur par auf em no na su en""".split()
 )
+_WORD = re.compile(r"[\w.,-]*\w")
 _COUNT = re.compile(r"\d+(?:[.,]\d+)*[km]?")
 
 
@@ -39,12 +42,14 @@ def tidy(lines: Iterable[str], titles: Sequence[str], *, authors: Sequence[str] 
     article is its title. Repeated paragraphs go as well: pages show teasers and pull quotes twice.
     """
     known = {folded for title in titles if len(folded := fold(title)) >= 8}
+    longest = max(map(len, known), default=0) + MAX_AROUND_CHARS
     people = {folded for author in authors if (folded := fold(author))}
     paragraphs = _without_tags(_without_form([squeeze(line) for line in islice(lines, MAX_LINES)]))
     kept: list[str] = []
     seen: set[str] = set()
     for number, line in enumerate(paragraphs):
-        key = fold(line)
+        # No line so long is a title, whatever is left of it without blanks and signs; it is told from others as it is.
+        key = line if len(line) > 2 * longest else fold(line)
         if not key or _is_title(line, key, known) or is_furniture(line):
             continue
         if number < HEAD_LINES and _is_byline(line, key, people):
@@ -67,9 +72,8 @@ def _is_byline(line: str, key: str, people: set[str]) -> bool:
 
 def _is_prompt(line: str) -> bool:
     """A cookie notice, or a paywall's offer: short, and never without its wording."""
-    return (len(line) < 600 and phrases.COOKIES.search(line) is not None) or (
-        len(line) < 200 and phrases.PAYWALL.search(line) is not None
-    )
+    cookies = len(line) < 600 and "cookie" in line.casefold() and phrases.COOKIES.search(line) is not None
+    return cookies or (len(line) < 200 and phrases.PAYWALL.search(line) is not None)
 
 
 def is_furniture(line: str) -> bool:
@@ -86,10 +90,14 @@ def is_furniture(line: str) -> bool:
 
 
 def _is_share_bar(line: str) -> bool:
-    found = re.findall(r"[\w.,-]*\w", line.casefold())
-    if not found or not _SHARING & set(found):
-        return False
-    return all(word in _SHARING or word in _BESIDE or _COUNT.fullmatch(word) for word in found)
+    shares = False
+    for found in _WORD.finditer(line.casefold()):
+        word = found.group()
+        if word in _SHARING:
+            shares = True
+        elif word not in _BESIDE and not _COUNT.fullmatch(word):
+            return False  # prose, and nearly always at its first word
+    return shares
 
 
 def _is_title(line: str, key: str, known: set[str]) -> bool:
@@ -100,7 +108,7 @@ def _is_title(line: str, key: str, known: set[str]) -> bool:
     for title in known:
         # "Home » News » The title", "The title | The Outlet", "You are here: The title"
         more = len(key) - len(title)
-        if len(title) >= 20 and more <= 60 and (key.startswith(title) or key.endswith(title)):
+        if len(title) >= 20 and more <= MAX_AROUND_CHARS and (key.startswith(title) or key.endswith(title)):
             return more <= 25 or re.search(r"[|»›>/]", line) is not None
     return False
 
