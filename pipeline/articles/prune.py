@@ -83,6 +83,11 @@ def prune(tree: HtmlElement) -> None:
             continue
         if _is_bare(element, total) or (aside and _is_lesser(element, tree, total)):
             element.drop_tree()
+    _drop_idle(tree, total)
+
+
+def _drop_idle(tree: HtmlElement, total: int) -> None:
+    """Drop what says nothing of the article: elements left empty, spans without a name, links to other articles."""
     for element in reversed(list(tree.iter(*_LEAVES))):
         if not len(element) and not (element.text or "").strip() and element.getparent() is not None:
             element.drop_tree()
