@@ -78,12 +78,23 @@ def prune(tree: HtmlElement) -> None:
             element.drop_tree()
         elif element.tag in _UNWRAPPED:
             element.tag = "div"  # whole pages live in one form; extractors drop forms unseen
+    _drop_boxes(tree, total)
+    _drop_idle(tree, total)
+
+
+def _drop_boxes(tree: HtmlElement, total: int) -> None:
+    prose = 0  # of the whole page, once it is asked for
     for element, aside in _boxes(tree):
         if element.getparent() is None or element.find(".//h1") is not None:
             continue
-        if _is_bare(element, total) or (aside and _is_lesser(element, tree, total)):
+        own = prose_chars(element)
+        if own < PROSE_CHARS and not _is_page(element, total):
             element.drop_tree()
-    _drop_idle(tree, total)
+        elif aside:
+            prose = prose or prose_chars(tree)
+            # Most of the page, and of its prose, stands elsewhere.
+            if own <= MAX_ASIDE_SHARE * prose and _chars(element) <= MAX_ASIDE_SHARE * total:
+                element.drop_tree()
 
 
 def _drop_idle(tree: HtmlElement, total: int) -> None:
@@ -115,17 +126,6 @@ def _kind(name: str) -> str:
     if _ASIDE.search(name[:MAX_NAME_CHARS]):
         return "aside"
     return "box" if _BOX.search(name[:MAX_NAME_CHARS]) else ""
-
-
-def _is_bare(element: HtmlElement, total: int) -> bool:
-    return prose_chars(element) < PROSE_CHARS and not _is_page(element, total)
-
-
-def _is_lesser(element: HtmlElement, tree: HtmlElement, total: int) -> bool:
-    """Whether most of the page, and of its prose, stands elsewhere."""
-    if _chars(element) > MAX_ASIDE_SHARE * total:
-        return False
-    return prose_chars(element) <= MAX_ASIDE_SHARE * prose_chars(tree)
 
 
 def _is_teaser(paragraph: HtmlElement) -> bool:
