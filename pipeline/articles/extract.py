@@ -42,8 +42,8 @@ def extract(tree: HtmlElement, article: jsonld.Node | None) -> tuple[list[str], 
     unwrap(tree)
     prune(tree)
     prose.wrap_bare_text(tree)
-    prose.unbox(tree)
     found = prose.paragraphs(tree)
+    prose.flatten(found)
     if prose.size(found) < PROSE_CHARS:
         found = []
     elif (middle := prose.holder(found)) is not None:

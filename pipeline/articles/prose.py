@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import cast
 
+from lxml import etree
 from lxml.etree import XPath
 from lxml.html import HtmlElement
 
@@ -26,11 +27,10 @@ what was taken."""
 MAX_DEPTH = 60
 """Ancestors of a paragraph that are counted: nested markup would make the walk quadratic."""
 MAX_BLOCKS = 400
-BOXED_CHARS, MAX_BOXES = 300, 4
-"""A paragraph shorter than this, alone in a box or in so many, one within the other, is freed of them."""
 KEY_CHARS = 60
 """Of a paragraph, without blanks, by which it is found again."""
 
+_SET_OFF = ("a", "abbr", "b", "cite", "em", "font", "i", "mark", "q", "s", "small", "strong", "sub", "sup", "time", "u")
 _BARE = XPath(
     "//*[self::div or self::section or self::article or self::main or self::td or self::center]"
     f"[text()[string-length(normalize-space()) >= {PARAGRAPH_CHARS}]]"
@@ -55,26 +55,6 @@ def wrap_bare_text(tree: HtmlElement) -> None:
             make_paragraphs(block)
 
 
-def unbox(tree: HtmlElement) -> None:
-    """Take the boxes from around paragraphs that have one each: extractors take a short box with a link in it for a
-    bar."""
-    for element in list(tree.iter("p")):
-        if element.find(".//a") is None or not PARAGRAPH_CHARS <= len(squeeze(element.text_content())) < BOXED_CHARS:
-            continue
-        if _is_links(element):
-            continue
-        box = element.getparent()
-        for _ in range(MAX_BOXES):
-            if box is None or box.tag != "div" or len(box) > 1 or _says(box.text) or _says(element.tail):
-                break
-            box.drop_tag()
-            box = element.getparent()
-
-
-def _says(text: str | None) -> bool:
-    return bool(text) and not str(text).isspace()
-
-
 def paragraphs(tree: HtmlElement) -> list[Paragraph]:
     """Give the paragraphs that are prose, in their order."""
     return list(_paragraphs(tree))
@@ -90,6 +70,14 @@ def _paragraphs(tree: HtmlElement) -> Iterator[Paragraph]:
         parent = element.getparent()
         home = (str(parent.tag), parent.get("class") or "") if parent is not None else ("", "")
         yield Paragraph(element, text, home)
+
+
+def flatten(found: Iterable[Paragraph]) -> None:
+    """Make plain text of what is linked or set off in paragraphs of prose: with a link in it, an extractor takes the
+    box around a short paragraph for a bar and drops both, and each element more costs its looking."""
+    for paragraph in found:
+        if len(paragraph.element):
+            etree.strip_tags(paragraph.element, *_SET_OFF)
 
 
 def holder(found: Sequence[Paragraph], share: float = MOSTLY) -> HtmlElement | None:
