@@ -56,7 +56,9 @@ ROBOTS_BYTES = 512_000  # RFC 9309, section 2.5: at least 500 KiB must be read
 RETRY_MOST_SECONDS = 3600.0
 # Answers that say that there is no page for us; asking again would not change them.
 NO_PAGE = frozenset({"not-found", "gone", "login", "payment", "legal"})
-OUR_TROUBLE = frozenset({"gone", "crashed"})  # of the sandbox: says nothing final about the page
+# Of the sandbox. A page is read once more, for the machine may have been busy or short of memory; that there was no
+# parser at all says nothing about the page.
+ONCE_MORE, NO_PARSER = frozenset({"timeout", "crashed", "memory"}), "gone"
 
 _surroundings: tuple[Settings, Sandbox, Ledger, ssl.SSLContext] | None = None
 
@@ -255,7 +257,7 @@ class Fetcher:
                 await self._write(self._batch.hold_off, claim.host_key, error.after)
             return await self._failed(claim, hint, error)
         except SandboxError as error:
-            retry = error.reason in OUR_TROUBLE
+            retry = error.reason == NO_PARSER or (error.reason in ONCE_MORE and claim.attempts == 1)
             return await self._failed(claim, hint, FetchError(str(error), reason=f"parser-{error.reason}", retry=retry))
         return await self._compared(claim, read, _validators(response))
 

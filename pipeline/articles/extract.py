@@ -10,9 +10,11 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+from functools import cache
 
 import trafilatura
 from lxml.html import HtmlElement
+from trafilatura.settings import Extractor
 
 from pipeline.articles import jsonld, prose
 from pipeline.articles.markup import strip
@@ -41,6 +43,7 @@ def extract(tree: HtmlElement, article: jsonld.Node | None) -> tuple[list[str], 
     prune(tree)
     prose.wrap_bare_text(tree)
     found = prose.paragraphs(tree)
+    prose.flatten(found)
     if prose.size(found) < PROSE_CHARS:
         found = []
     elif (middle := prose.holder(found)) is not None:
@@ -92,8 +95,13 @@ def _completed(
 
 
 def _run(tree: HtmlElement, *, precise: bool) -> list[str]:
-    text = trafilatura.extract(tree, include_comments=False, favor_precision=precise, fast=precise)
+    text = trafilatura.extract(tree, options=_options(precise))
     return [line for line in (text or "").splitlines() if line.strip()]
+
+
+@cache
+def _options(precise: bool) -> Extractor:
+    return Extractor(output_format="txt", comments=False, precision=precise, fast=precise)
 
 
 def _size(lines: Sequence[str]) -> int:

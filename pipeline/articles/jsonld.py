@@ -50,7 +50,8 @@ def article(nodes: Sequence[Node], url: str) -> Node | None:
     """Give the node of the article that the page at `url` is about, if it is clear which: the one that names this URL,
     or the first with a headline that is news rather than any article. A page that lists several is about none."""
     found = [node for node in nodes if any(_ARTICLE.fullmatch(kind) for kind in types(node))]
-    own = [node for node in found if _names(node, url)]
+    address = _plain(url)
+    own = [node for node in found if address and _names(node, address)]
     news = [node for node in found if any(_NEWS.fullmatch(kind) for kind in types(node))]
     for candidates in (own, news, found):
         titled = [node for node in candidates if text(node.get("headline") or node.get("name"))]
@@ -80,17 +81,19 @@ def _fullness(node: Node) -> int:
     return sum(1 for name in ("headline", "datePublished", "author", "publisher", "articleBody") if node.get(name))
 
 
-def _names(node: Node, url: str) -> bool:
+def _names(node: Node, address: str) -> bool:
     page = node.get("mainEntityOfPage")
     page_id = page.get("@id") or page.get("url") if isinstance(page, dict) else page
-    return any(_same(str(link), url) for link in (page_id, node.get("url"), node.get("@id")) if isinstance(link, str))
+    links = {link for link in (page_id, node.get("url"), node.get("@id")) if isinstance(link, str)}
+    return any(_plain(link) == address for link in links)
 
 
-def _same(one: str, other: str) -> bool:
+def _plain(link: str) -> str:
+    """A link as two are compared; empty when it is none."""
     try:
-        return canonical(one).rstrip("/") == canonical(other).rstrip("/")
+        return canonical(link).rstrip("/")
     except InputError:
-        return False
+        return ""
 
 
 def _loads(block: str) -> object:

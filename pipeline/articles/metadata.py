@@ -99,6 +99,8 @@ def read(head: Head, tree: HtmlElement, *, feed_title: str = "") -> Metadata:
     note("canonical_url", source)
     image, source = _image(head)
     note("image_url", source)
+    description, source = _description(head)
+    note("lead", source)
     return Metadata(
         title=title,
         titles=titles,
@@ -108,7 +110,7 @@ def read(head: Head, tree: HtmlElement, *, feed_title: str = "") -> Metadata:
         modified=modified.at if modified else None,
         lang=lang,
         outlet=outlet or (hosts[-1] if hosts else ""),
-        description=_description(head),
+        description=description,
         canonical_url=address,
         image_url=image,
         sources=sources,
@@ -347,6 +349,8 @@ def _image(head: Head) -> tuple[str | None, str]:
     return None, ""
 
 
-def _description(head: Head) -> str:
-    stated = jsonld.text((head.article or {}).get("description"))
-    return stated or head.first("og:description", "description", "twitter:description")[0]
+def _description(head: Head) -> tuple[str, str]:
+    if stated := jsonld.text((head.article or {}).get("description")):
+        return stated, "json-ld"
+    value, name = head.first("og:description", "description", "twitter:description")
+    return value, ("og" if name.startswith("og:") else "meta") if value else ""

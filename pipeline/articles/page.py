@@ -48,7 +48,8 @@ def read_page(body: bytes, *, url: str, content_type: str | None = None, hint: E
     """Read the article in `body`, as it was served at `url` (after redirects) with the header `content_type`.
 
     Raises RejectedError when it is none; `reason` is one of `empty`, `pdf`, `image`, `media`, `binary`, `feed`,
-    `not-html`, `challenge`, `error-page`, `login`, `consent`, `paywall`, `section-front`, `too-short`, `no-title`.
+    `not-html`, `challenge`, `error-page`, `login`, `consent`, `paywall`, `video`, `section-front`,
+    `live-score`, `too-short`, `no-title`.
     CPU-bound, 10–50 ms for a common page, unbounded for a hostile one: call it in the sandbox.
     """
     reject.check_bytes(body, content_type)
@@ -90,6 +91,7 @@ def read_text(
     """
     title = squeeze(title)
     paragraphs = tidy(plain_lines(text), [title] if title else [], authors=authors)
+    named = outlet
     if not outlet and url:
         try:
             outlet = registrable_domain(url).removeprefix("www.")
@@ -103,6 +105,8 @@ def read_text(
         outlet=outlet,
         sources={"text": "given"},
     )
+    given = {"title": title, "authors": about.authors, "published": published, "lang": about.lang, "outlet": named}
+    about.sources.update({name: "given" for name, value in given.items() if value})
     return _finished(about, paragraphs, EntryHint())
 
 
@@ -138,8 +142,11 @@ def _finished(about: Metadata, paragraphs: list[str], hint: EntryHint) -> Extrac
     if source:
         about.sources["lang"] = source
     lead = squeeze(about.description)
-    if len(lead) < 40 or "cookie" in lead.lower():
-        lead = paragraphs[0] if paragraphs else lead
+    if (len(lead) < 40 or "cookie" in lead.lower()) and paragraphs:
+        lead = paragraphs[0]
+        about.sources["lead"] = "text"
+    if about.outlet:
+        about.sources.setdefault("outlet", "url")
     return Extraction(
         title=about.title,
         text=text,

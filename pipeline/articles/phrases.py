@@ -196,3 +196,8 @@ ERROR_TITLE = _any(
 LOGIN_TITLE = _any(
     r"(?:log ?in|sign ?in|log on|anmelden|anmeldung|connexion|iniciar sesión|register|sign up)\b.{0,40}",
 )  # fmt: skip
+SCORES_TITLE = _any(
+    r"\b(?:live (?:scores?|results?|ticker)|score ?cards?|score ?boards?|box scores?|standings|fixtures"
+    r"|line-?ups|head[- ]to[- ]head|h2h|live[- ]?ergebnis\w*|spielstand|tabelle|aufstellung\w*|résultats? en direct"
+    r"|classement|resultados? en vivo|alineaci\w+|clasificación|placar|tempo real|risultat\w+ in diretta|livescore)\b",
+)

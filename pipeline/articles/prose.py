@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import cast
 
+from lxml import etree
 from lxml.etree import XPath
 from lxml.html import HtmlElement
 
@@ -29,6 +30,7 @@ MAX_BLOCKS = 400
 KEY_CHARS = 60
 """Of a paragraph, without blanks, by which it is found again."""
 
+_SET_OFF = ("a", "abbr", "b", "cite", "em", "font", "i", "mark", "q", "s", "small", "strong", "sub", "sup", "time", "u")
 _BARE = XPath(
     "//*[self::div or self::section or self::article or self::main or self::td or self::center]"
     f"[text()[string-length(normalize-space()) >= {PARAGRAPH_CHARS}]]"
@@ -68,6 +70,14 @@ def _paragraphs(tree: HtmlElement) -> Iterator[Paragraph]:
         parent = element.getparent()
         home = (str(parent.tag), parent.get("class") or "") if parent is not None else ("", "")
         yield Paragraph(element, text, home)
+
+
+def flatten(found: Iterable[Paragraph]) -> None:
+    """Make plain text of what is linked or set off in paragraphs of prose: with a link in it, an extractor takes the
+    box around a short paragraph for a bar and drops both, and each element more costs its looking."""
+    for paragraph in found:
+        if len(paragraph.element):
+            etree.strip_tags(paragraph.element, *_SET_OFF)
 
 
 def holder(found: Sequence[Paragraph], share: float = MOSTLY) -> HtmlElement | None:

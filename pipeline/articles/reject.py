@@ -11,7 +11,7 @@ from lxml.html import HtmlElement
 
 from pipeline.articles import jsonld, phrases
 from pipeline.articles.head import Head
-from pipeline.articles.wording import squeeze
+from pipeline.articles.wording import SENTENCE_END, squeeze
 from pipeline.errors import RejectedError
 
 MIN_CHARS = 200
@@ -52,6 +52,13 @@ _BINARY = bytes([*range(9), 11, *range(14, 27), *range(28, 32)])
 SAMPLE_BYTES = 65_536
 MAX_BINARY_SHARE = 0.03
 """Noise has 10 % of them; a page that a template damaged has a few."""
+
+SENTENCE_CHARS, SENTENCE_CHARS_DENSE = 40, 15
+"""A line that ends like a sentence and is at least so long is one; the ticker of a match has shorter ones."""
+LEAST_SCORES = 5
+"""Scores and minutes of play in a text without sentences, by which it is known for a ticker."""
+_SCORE_TYPES = {"SportsEvent", "BroadcastEvent"}
+_SCORE = re.compile(r"(?<![\w.:/-])(?:\d{1,3}\s?[-–]\s?\d{1,3}(?![\w.:/-])|\d{1,3}['’](?!\w))")
 
 _FRONT_TYPES = {"CollectionPage", "ItemList", "SearchResultsPage", "ProfilePage", "AboutPage", "ContactPage"}
 _FRONT_PATH = re.compile(
@@ -103,7 +110,7 @@ def check_article(head: Head, *, fronts: int, title: str, paragraphs: Sequence[s
     `fronts` is what `front_signs` counted before the tree was pruned; `paragraphs` is its text as tidied, `extracted`
     the same before tidying (it betrays a paywall), `page` everything that can be read on it, which serves to name what
     is wrong once the text is too short. Raises RejectedError:
-    `challenge`, `error-page`, `login`, `consent`, `paywall`, `video`, `section-front` or `too-short`.
+    `challenge`, `error-page`, `login`, `consent`, `paywall`, `video`, `section-front`, `live-score` or `too-short`.
     """
     size = _readable(paragraphs, LONG_CHARS if fronts else VIDEO_CHARS)
     if fronts >= (2 if size < LONG_CHARS else 3):
@@ -114,6 +121,8 @@ def check_article(head: Head, *, fronts: int, title: str, paragraphs: Sequence[s
         raise RejectedError(f"a video with {size} characters of text", reason="video")
     titles = [text for text in (head.title, title, *head.h1[:1]) if text]
     least = _least(head, "".join(paragraphs))
+    if size >= least and _shows_scores(head, titles, paragraphs, least):
+        raise RejectedError("the page shows scores or figures and tells nothing", reason="live-score")
     if size < least or _is_error(titles, paragraphs):
         reason, said = _name(titles, squeeze(page[:MAX_PAGE_CHARS]))
         raise RejectedError(said or f"only {size} characters of text were found, {least} are needed", reason=reason)
@@ -167,6 +176,23 @@ def _is_closed(head: Head) -> bool:
     return any(str(node.get("isAccessibleForFree")).lower() == "false" for node in own) or (
         head.first("article:content_tier")[0].lower() == "locked"
     )
+
+
+def _shows_scores(head: Head, titles: Sequence[str], paragraphs: Sequence[str], least: int) -> bool:
+    """Whether there are fewer sentences than an article needs, and something says that scores are what the page is
+    for: its title, its data for machines, or the scores in its text."""
+    dense = least == MIN_CHARS_DENSE
+    sentence = SENTENCE_CHARS_DENSE if dense else SENTENCE_CHARS
+    told = 0
+    for line in paragraphs:
+        told += len(line) if len(line) >= sentence and SENTENCE_END.search(line) else 0
+        if told >= least:
+            return False
+    if any(phrases.SCORES_TITLE.search(title) for title in titles):
+        return True
+    if any(_SCORE_TYPES & jsonld.types(node) for node in head.nodes):
+        return True
+    return len(_SCORE.findall("\n".join(paragraphs))) >= LEAST_SCORES
 
 
 def _least(head: Head, text: str) -> int:

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from pipeline.articles import dates, phrases
-from pipeline.articles.wording import fold, squeeze
+from pipeline.articles.wording import SENTENCE_END, fold, squeeze
 
 MAX_LINES = 5_000
 """Of a text; the longest of 281 news pages has 600. Looking at 20,000 takes seconds."""
 HEAD_LINES = 8
 """Bylines, dates and breadcrumbs stand among the first lines, if they were taken with the text at all."""
 MAX_FURNITURE_CHARS, MAX_NOTE_CHARS = 300, 420
+MAX_AROUND_CHARS = 60
+"""What stands around a title in a line that is one: breadcrumbs, the outlet."""
 LEAST_TAGS = 2  # commas between them
 TAIL_SHARE = 0.45
 """A heading such as "Leave a Reply" ends the article when what follows is at most this share of it."""
@@ -29,8 +31,8 @@ _BESIDE = frozenset(
     new window more x line vk rss pocket whats app linked comment comments likes views now your for or bookmark
     sur par auf em no na su en""".split()
 )
+_WORD = re.compile(r"[\w.,-]*\w")
 _COUNT = re.compile(r"\d+(?:[.,]\d+)*[km]?")
-_SENTENCE_END = re.compile(r"[.!?…。！？][\"”»’')\]]*$")
 
 
 def tidy(lines: Iterable[str], titles: Sequence[str], *, authors: Sequence[str] = ()) -> list[str]:
@@ -40,19 +42,21 @@ def tidy(lines: Iterable[str], titles: Sequence[str], *, authors: Sequence[str] 
     article is its title. Repeated paragraphs go as well: pages show teasers and pull quotes twice.
     """
     known = {folded for title in titles if len(folded := fold(title)) >= 8}
+    longest = max(map(len, known), default=0) + MAX_AROUND_CHARS
     people = {folded for author in authors if (folded := fold(author))}
     paragraphs = _without_tags(_without_form([squeeze(line) for line in islice(lines, MAX_LINES)]))
     kept: list[str] = []
     seen: set[str] = set()
     for number, line in enumerate(paragraphs):
-        key = fold(line)
+        # No line so long is a title, whatever is left of it without blanks and signs; it is told from others as it is.
+        key = line if len(line) > 2 * longest else fold(line)
         if not key or _is_title(line, key, known) or is_furniture(line):
             continue
         if number < HEAD_LINES and _is_byline(line, key, people):
             continue
         if _is_prompt(line) and not any("cookie" in title for title in known):
             continue
-        if len(key) >= 60 and not line.startswith("- ") and _SENTENCE_END.search(line):
+        if len(key) >= 60 and not line.startswith("- ") and SENTENCE_END.search(line):
             if key in seen:
                 continue
             seen.add(key)
@@ -68,9 +72,8 @@ def _is_byline(line: str, key: str, people: set[str]) -> bool:
 
 def _is_prompt(line: str) -> bool:
     """A cookie notice, or a paywall's offer: short, and never without its wording."""
-    return (len(line) < 600 and phrases.COOKIES.search(line) is not None) or (
-        len(line) < 200 and phrases.PAYWALL.search(line) is not None
-    )
+    cookies = len(line) < 600 and "cookie" in line.casefold() and phrases.COOKIES.search(line) is not None
+    return cookies or (len(line) < 200 and phrases.PAYWALL.search(line) is not None)
 
 
 def is_furniture(line: str) -> bool:
@@ -87,21 +90,25 @@ def is_furniture(line: str) -> bool:
 
 
 def _is_share_bar(line: str) -> bool:
-    found = re.findall(r"[\w.,-]*\w", line.casefold())
-    if not found or not _SHARING & set(found):
-        return False
-    return all(word in _SHARING or word in _BESIDE or _COUNT.fullmatch(word) for word in found)
+    shares = False
+    for found in _WORD.finditer(line.casefold()):
+        word = found.group()
+        if word in _SHARING:
+            shares = True
+        elif word not in _BESIDE and not _COUNT.fullmatch(word):
+            return False  # prose, and nearly always at its first word
+    return shares
 
 
 def _is_title(line: str, key: str, known: set[str]) -> bool:
     if key in known:
         return True
-    if _SENTENCE_END.search(line) and not re.search(r"[|»›]", line):
+    if SENTENCE_END.search(line) and not re.search(r"[|»›]", line):
         return False  # a first sentence often begins with the words of its title
     for title in known:
         # "Home » News » The title", "The title | The Outlet", "You are here: The title"
         more = len(key) - len(title)
-        if len(title) >= 20 and more <= 60 and (key.startswith(title) or key.endswith(title)):
+        if len(title) >= 20 and more <= MAX_AROUND_CHARS and (key.startswith(title) or key.endswith(title)):
             return more <= 25 or re.search(r"[|»›>/]", line) is not None
     return False
 
@@ -123,6 +130,6 @@ def _without_tags(lines: list[str]) -> list[str]:
         if phrases.TAG_HEADING.fullmatch(line.strip(" -–—*|•·#:")):
             dropped.add(number)
             below = lines[number + 1] if number + 1 < len(lines) else ""
-            if below.count(",") >= LEAST_TAGS and not _SENTENCE_END.search(below):
+            if below.count(",") >= LEAST_TAGS and not SENTENCE_END.search(below):
                 dropped.add(number + 1)
     return [line for number, line in enumerate(lines) if number not in dropped]

@@ -6,6 +6,7 @@ import html
 import re
 import unicodedata
 
+SENTENCE_END = re.compile(r"[.!?…。！？][\"”»’')\]]*$")
 _INVISIBLE = re.compile("[\u200b\u200e\u200f\u2060\ufeff]+")  # blanks that str.split does not know
 _SEPARATORS = re.compile(r"\s+[|\-–—·•»:]+\s+|\s*\|\s*|\s+[»›]\s*")
 _NOT_WORD = re.compile(r"[\W_]+")

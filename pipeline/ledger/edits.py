@@ -30,7 +30,8 @@ storylines of that time are closed."""
 # Of a rejected page: there may have been too little of the article yet. A PDF stays a PDF, and robots.txt is not edited
 # with the article.
 MENDABLE = frozenset(
-    "too-short paywall video no-title empty section-front not-found error-page login consent challenge".split()
+    "too-short paywall video no-title empty section-front live-score not-found error-page login consent"
+    " challenge".split()
 )
 
 _FORM = "1"  # of the digest: one made in another way says nothing of an edit

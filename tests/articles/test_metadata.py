@@ -263,3 +263,20 @@ def test_the_page_names_the_outlet_before_the_feed_does() -> None:
     hint = EntryHint(feed_name="Example News - Politics")
     assert read_page(page(), url=URL, hint=hint).outlet == "Example News"
     assert read_page(page(json_ld()), url=URL, hint=hint).outlet == "The Harbour Post"
+
+
+def test_every_field_says_where_it_came_from() -> None:
+    stated = read(
+        json_ld(image="https://www.example.org/quay.jpg", description="The quarter is to house two thousand people.")
+    )
+    bare = read(body=f"<h1>{TITLE}</h1><time datetime='2025-11-30T20:15Z'>now</time><p class=byline>Ann Reed</p>{BODY}")
+    for article in (stated, bare):
+        names = ("title", "text", "lead", "authors", "published", "modified", "lang", "outlet", "image_url")
+        assert {name for name in names if getattr(article, name)} <= set(article.sources)
+    assert stated.sources["lead"] == "json-ld"
+    assert (bare.outlet, bare.sources["outlet"]) == ("example.org", "url")
+    assert bare.sources["lead"] == "text"
+    assert (
+        read('<meta name="description" content="The quarter is to house two thousand people.">').sources["lead"]
+        == "meta"
+    )

@@ -161,3 +161,30 @@ def test_chinese_needs_fewer_characters() -> None:
     body = page(body=f"<article><h1>{title}</h1><p>{text}</p></article>", title=title, lang="zh-CN")
     article = read_page(body, url=URL)
     assert (article.text, article.lang) == (text, "zh")
+
+
+SCORES = "".join(
+    f"<tr><td>{minute}'</td><td>{home} - {away}</td><td>Orsel Harbour</td><td>Dram Town</td></tr>"
+    for minute, home, away in ((3, 0, 1), (17, 1, 1), (44, 2, 1), (58, 2, 2), (77, 3, 2), (89, 3, 3))
+)
+
+
+@pytest.mark.parametrize(
+    ("title", "head", "rows"),
+    [
+        ("Orsel Harbour v Dram Town: live score and line-ups", "", "Orsel Harbour|Dram Town|Goal|Corner|Foul|Out"),
+        ("Orsel Harbour – Dram Town", '<script type="application/ld+json">{"@type": "SportsEvent"}</script>', "Yes|No"),
+        ("Orsel Harbour – Dram Town", "", "3 - 1|44'|12.5|Brandt 17'|Lind 58'|2 - 2"),
+        ("Orsel gegen Dram: Spielstand und Aufstellung", "", "Tor für Orsel|Ecke|Abstoß|Einwurf|Wechsel|Pause"),
+    ],
+)
+def test_scores_without_a_report_are_no_article(title: str, head: str, rows: str) -> None:
+    lines = "".join(f"<p>{row}</p><p>{row} again</p>" for row in rows.split("|") * 12)
+    assert reason(page(head, body=f"<main><h1>{title}</h1>{lines}</main>", title=title)) == "live-score"
+
+
+@pytest.mark.parametrize("place", ["{table}{text}", "{text}{table}"])
+def test_a_report_with_its_scores_is_an_article(place: str) -> None:
+    title = "Live score: Orsel Harbour and Dram Town part with three goals each"
+    body = place.format(table=f"<table>{SCORES}</table>", text=f"<p>{PARAGRAPHS[0]}</p><p>{PARAGRAPHS[2]}</p>")
+    assert PARAGRAPHS[2] in read_page(page(body=f"<h1>{title}</h1>{body}", title=title), url=URL).text
