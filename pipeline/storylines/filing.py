@@ -6,6 +6,7 @@ their order, and from nothing else: feed a new `Filing` the same ones and it dec
 
 from __future__ import annotations
 
+import gc
 import struct
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -285,6 +286,8 @@ class Filing:
         vectors move to new groups may another far candidate be proposed. Raises InputError when the parts are of
         another format or other options, or are damaged or incomplete.
         """
+        collecting = gc.isenabled()
+        gc.disable()  # hundreds of thousands of objects come at once, and none of them is to go
         try:
             return cls(options)._restored(Parts(parts, options))
         except (KeyError, ValueError, TypeError, struct.error) as error:
@@ -292,6 +295,9 @@ class Filing:
                 f"the stored state of filing cannot be read ({type(error).__name__}: {error}): rebuild it from the "
                 "articles"
             ) from error
+        finally:
+            if collecting:
+                gc.enable()
 
     def _restored(self, parts: Parts) -> Filing:
         outline, keeper, nearest = parts.outline, self._keeper, self._index.nearest

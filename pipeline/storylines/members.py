@@ -74,13 +74,9 @@ class Sums:
             self.keys = np.insert(self.keys, place[fresh], other.keys[fresh])
             self.values = np.insert(values, place[fresh], other.values[fresh])
         lost = self._trim() if len(self.keys) > _MOST_SUM_TERMS else _NO_TERMS
-        self.measure()
-        return lost
-
-    def measure(self) -> None:
-        """Take the lengths anew."""
         self.title_length = float(np.linalg.norm(self.kind(TITLE).values))
         self.names_length = float(np.linalg.norm(self.kind(NAMES).values))
+        return lost
 
     def _within(self, kind: int) -> tuple[int, int]:
         start, end = np.searchsorted(self.keys, (kind * TERM_SPACE, (kind + 1) * TERM_SPACE))
