@@ -20,7 +20,7 @@ import zstandard
 from pipeline.errors import InputError
 from pipeline.storylines.copies import CopyIndex, Original
 from pipeline.storylines.evidence import FEATURES_MAKE, TERM_SPACE, Features, pack_features, unpack_features
-from pipeline.storylines.members import Strand, Sums, unpack
+from pipeline.storylines.members import Strand, Sums
 from pipeline.storylines.options import FilingOptions
 
 FORMAT = 1
@@ -228,8 +228,6 @@ def add_table(table: npt.NDArray[np.float32], content: bytes, *, base: bool) -> 
 def pack_strand(strand: Strand, group: tuple[int, int]) -> bytes:
     """One storyline with its vector's generation and group. A single member's vector is stored once."""
     vectors, dense, seed = strand.vectors, strand.dense, strand.seed
-    if dense is not None and vectors is not None and len(vectors) == 1 and np.array_equal(dense, unpack(vectors[0])):
-        dense = None
     packed = b"" if seed is None else pack_features(seed)
     tail = json.dumps([list(strand.outlets), "" if seed is None else seed.lang]).encode()
     of_seed = b"" if seed is None or seed.dense is None else seed.dense.tobytes()
@@ -268,8 +266,6 @@ def unpack_strand(content: bytes) -> tuple[Strand, tuple[int, int]]:
         strand.vectors = take(vectors * dimension, "<i2").reshape(vectors, dimension)
     if dense:
         strand.dense = take(dense, "<f4")
-    elif vectors == 1 and strand.vectors is not None:
-        strand.dense = unpack(strand.vectors[0])
     strand.first, strand.last = None if first != first else first, None if last != last else last  # noqa: PLR0124
     strand.seen, strand.articles, strand.touched = seen, articles, touched
     stored, at = raw[at : at + packed], at + packed
