@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import structlog
 from clustering_wire import START, Wire
 
 from pipeline.ledger import Ledger, articles, open_ledger, storylines, work
@@ -33,6 +35,7 @@ def through_the_ledger(wire: Wire, seconds: float) -> Iterator[str]:
     """Lines of the table: about as many articles as are filed in so many seconds, in batches of several sizes."""
     yield "| articles in a batch | articles | articles/s (processor) | articles/s (clock) | p50 ms | p99 ms |"
     yield "|---|---|---|---|---|---|"
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     wire.in_full = True
     taken = list(itertools.islice((article for article, _ in wire), max(200, int(100 * seconds))))
     for batch in (1, 20, 100):
@@ -48,21 +51,20 @@ def _run(taken: list[Article], batch: int) -> Filed:
     with tempfile.TemporaryDirectory(prefix="slugline-benchmark-") as folder:
         ledger = open_ledger(f"sqlite:///{folder}/ledger.db", upgrade=True)
         try:
-            for start in range(0, len(taken), _AT_ONCE):
-                _take_in(ledger, taken[start : start + _AT_ONCE])
+            parts = (taken[start : start + _AT_ONCE] for start in range(0, len(taken), _AT_ONCE))
+            count = sum(_take_in(ledger, part) for part in parts)
             clusterer = Clusterer(ledger, _VERSION, batch=batch)
             clock, processor = time.perf_counter(), time.process_time()
             while clusterer.step(START):
                 pass
-            return Filed(
-                len(taken), time.process_time() - processor, time.perf_counter() - clock, list(clusterer.latencies)
-            )
+            return Filed(count, time.process_time() - processor, time.perf_counter() - clock, list(clusterer.latencies))
         finally:
             ledger.close()
 
 
-def _take_in(ledger: Ledger, part: list[Article]) -> None:
-    """Bring articles to where an embed worker leaves them."""
+def _take_in(ledger: Ledger, part: list[Article]) -> int:
+    """Bring articles to where an embed worker leaves them; returns how many."""
+    count = 0
     with ledger.write() as tx:
         for article in part:
             row = asdict(article) | {"id": str(article.id), "source": article.outlet}
@@ -73,3 +75,5 @@ def _take_in(ledger: Ledger, part: list[Article]) -> None:
             work.hand_out(tx, [made], job, START)
             (claim,) = work.claim(tx, [made], ArticleState.FETCHED, job, "benchmark", START, 60)
             work.finish_embed(tx, claim, _VERSION, storylines.pack(article.vector), START)
+            count += 1
+    return count

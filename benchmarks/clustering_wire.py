@@ -123,7 +123,9 @@ class Wire:
             if vector is not None and other is not None:
                 vector = vector + np.float32(_TURNED) * other
                 vector = (vector / max(1e-6, float(np.linalg.norm(vector)))).astype(np.float32)
-            made = replace(article, url=f"{article.url}#{story}", vector=vector)
+            made = replace(
+                article, url=f"https://{article.outlet or 'wire'}.example/{story}/{article.id}", vector=vector
+            )
             yield (self._told if self.in_full else self._counted)(made, exchange), story
 
     def _told(self, article: Article, exchange: _Exchange) -> Article:

@@ -6,10 +6,10 @@ their order, and from nothing else: feed a new `Filing` the same ones and it dec
 
 from __future__ import annotations
 
+import gc
 import struct
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.errors import InputError
 from pipeline.records import Article, Vector
 from pipeline.storylines.background import Background
-from pipeline.storylines.copies import CopyIndex, Original, comparable, signature
+from pipeline.storylines.copies import CopyIndex, comparable, signature
 from pipeline.storylines.decide import Decision, Evidence, Weighing, judge, reprint, weigh
 from pipeline.storylines.evidence import (
     FEATURES_MAKE,
@@ -34,6 +34,7 @@ from pipeline.storylines.index import StorylineIndex, title_terms
 from pipeline.storylines.measure import Arrival, Gauge
 from pipeline.storylines.members import TITLE, Strand, Sums, pack, unpack
 from pipeline.storylines.options import FilingOptions
+from pipeline.storylines.reading import Reading
 from pipeline.storylines.rhythm import Rhythm
 from pipeline.storylines.state import FORMAT, Keeper, Parts, pack_arrays, pack_json, pack_strand, shaping
 from pipeline.storylines.terms import Terms, Weighed
@@ -43,36 +44,6 @@ __all__ = ["Decision", "Evidence", "Filing", "FilingOptions"]
 _LONGER_THAN_WALLS = 60  # words without function words: registration walls and error pages have fewer
 _READ_AHEAD = 256  # articles read by `decide` whose features wait for `file`
 _NO_TERMS = np.empty(0, np.int32)
-
-
-@dataclass(slots=True)
-class _Reading:
-    """What was read from an article, as long as it is the same article; `weighed` are its terms when `counted` articles
-    were counted."""
-
-    article: Article
-    features: Features
-    mark: bytes | None
-    told: bool
-    weighed: Weighed | None = None
-    counted: int = -1
-
-    def original(self, storyline: int) -> Original | None:
-        """What reprints of the article are recognised by; None where its text is too short for that."""
-        if self.mark is None:
-            return None
-        article = self.article
-        seen = article.seen.timestamp() / 3600.0
-        return Original(article.id, storyline, article.url, self.mark, moment(article), seen, self.told)
-
-    def still(self, article: Article) -> bool:
-        old = self.article
-        return (
-            old.vector is article.vector
-            and (old.title, old.text, old.lang, old.outlet, old.url, old.signature, old.features)
-            == (article.title, article.text, article.lang, article.outlet, article.url, article.signature,
-                article.features)
-        )  # fmt: skip
 
 
 class Filing:
@@ -99,7 +70,7 @@ class Filing:
         )
         self._rhythm = Rhythm()
         self._gauge = Gauge(options, self._terms, self._rhythm)
-        self._readings: OrderedDict[int, _Reading] = OrderedDict()
+        self._readings: OrderedDict[int, Reading] = OrderedDict()
         self._keeper = Keeper()
         self._dumped = False
 
@@ -285,6 +256,8 @@ class Filing:
         vectors move to new groups may another far candidate be proposed. Raises InputError when the parts are of
         another format or other options, or are damaged or incomplete.
         """
+        collecting = gc.isenabled()
+        gc.disable()  # hundreds of thousands of objects come at once, and none of them is to go
         try:
             return cls(options)._restored(Parts(parts, options))
         except (KeyError, ValueError, TypeError, struct.error) as error:
@@ -292,6 +265,9 @@ class Filing:
                 f"the stored state of filing cannot be read ({type(error).__name__}: {error}): rebuild it from the "
                 "articles"
             ) from error
+        finally:
+            if collecting:
+                gc.enable()
 
     def _restored(self, parts: Parts) -> Filing:
         outline, keeper, nearest = parts.outline, self._keeper, self._index.nearest
@@ -314,7 +290,7 @@ class Filing:
         self._dumped = True
         return self
 
-    def _read(self, article: Article) -> _Reading:
+    def _read(self, article: Article) -> Reading:
         known = self._readings.get(article.id)
         if known is not None and known.still(article):
             return known
@@ -325,7 +301,7 @@ class Filing:
         told = tells_of_title(shown)
         long_enough = told or float(shown.body.values.sum()) >= _LONGER_THAN_WALLS
         mark = (article.signature or signature(article.text)) if long_enough else None
-        reading = _Reading(article, shown, mark if mark is not None and comparable(mark) else None, told)
+        reading = Reading(article, shown, mark if mark is not None and comparable(mark) else None, told)
         self._readings[article.id] = reading
         while len(self._readings) > _READ_AHEAD:
             self._readings.popitem(last=False)
@@ -344,7 +320,7 @@ class Filing:
         likenesses = self._gauge.measure([self._strands[storyline] for storyline in candidates], arrival)
         return weigh(likenesses, ordinary, self.options)
 
-    def _weighed(self, reading: _Reading) -> Weighed:
+    def _weighed(self, reading: Reading) -> Weighed:
         if reading.weighed is None or reading.counted != self._terms.version:
             reading.weighed = self._terms.weigh(reading.features, counted=False)
             reading.counted = self._terms.version

@@ -74,13 +74,9 @@ class Sums:
             self.keys = np.insert(self.keys, place[fresh], other.keys[fresh])
             self.values = np.insert(values, place[fresh], other.values[fresh])
         lost = self._trim() if len(self.keys) > _MOST_SUM_TERMS else _NO_TERMS
-        self.measure()
-        return lost
-
-    def measure(self) -> None:
-        """Take the lengths anew."""
         self.title_length = float(np.linalg.norm(self.kind(TITLE).values))
         self.names_length = float(np.linalg.norm(self.kind(NAMES).values))
+        return lost
 
     def _within(self, kind: int) -> tuple[int, int]:
         start, end = np.searchsorted(self.keys, (kind * TERM_SPACE, (kind + 1) * TERM_SPACE))
@@ -107,7 +103,7 @@ class Strand:
     sums: Sums = field(default_factory=Sums)
     members: int = 0
     dense: Vector | None = None
-    """Sum of the members' unit vectors, (d,)."""
+    """Sum of the members' unit vectors, (d,); None as long as there is a single one, which is among `vectors`."""
     recent: list[int] = field(default_factory=list)
     """The last members' articles: those with a vector as they are, those without as their complement (`~id`)."""
     vectors: Packed | None = None
@@ -131,8 +127,9 @@ class Strand:
         """Hold on to a member; returns the articles of those that are no longer among the last `most`."""
         self.recent.append(article if packed is not None else ~article)
         if packed is not None:
+            total = self.own_sum()
+            self.dense = None if total is None else total + unpack(packed)
             self.vectors = packed[None] if self.vectors is None else np.concatenate((self.vectors, packed[None]))
-            self.dense = unpack(packed) if self.dense is None else self.dense + unpack(packed)
         return self.trim(most)
 
     def trim(self, most: int) -> list[int]:
@@ -141,6 +138,7 @@ class Strand:
         if gone:
             with_vector = sum(mark >= 0 for mark in gone)
             if with_vector and self.vectors is not None:
+                self.dense = self.own_sum()
                 self.vectors = self.vectors[with_vector:].copy()
             del self.recent[: len(gone)]
         return [mark if mark >= 0 else ~mark for mark in gone]
@@ -152,6 +150,7 @@ class Strand:
         elif article in self.recent:
             place = sum(mark >= 0 for mark in self.recent[: self.recent.index(article)])
             self.recent.remove(article)
+            self.dense = self.own_sum()
             if self.vectors is not None:
                 self.vectors = np.delete(self.vectors, place, axis=0)
 
@@ -159,8 +158,12 @@ class Strand:
         """Take over all that another storyline knows; returns the articles that are no recent members any more."""
         self.sums.add(lost.sums)
         self.members += lost.members
-        if lost.dense is not None:
-            self.dense = lost.dense if self.dense is None else self.dense + lost.dense
+        sums = [total for total in (self.own_sum(), lost.own_sum()) if total is not None]
+        held = [vectors for vectors in (lost.vectors, self.vectors) if vectors is not None]
+        self.vectors = np.concatenate(held) if held else None
+        # A single vector that is still among the recent ones needs no sum.
+        alone = len(sums) == 1 and self.dense is None and lost.dense is None
+        self.dense = None if alone or not sums else sums[0] if len(sums) == 1 else sums[0] + sums[1]
         for outlet in lost.outlets:
             self.reported_by(outlet)
         self.covers(lost.first)
@@ -168,13 +171,17 @@ class Strand:
         self.seen, self.articles = max(self.seen, lost.seen), self.articles + lost.articles
         self.seed = self.seed or lost.seed
         self.recent = lost.recent + self.recent
-        held = [vectors for vectors in (lost.vectors, self.vectors) if vectors is not None]
-        self.vectors = np.concatenate(held) if held else None
         return self.trim(most)
+
+    def own_sum(self) -> Vector | None:
+        """Sum of the members' unit vectors, (d,)."""
+        if self.dense is None and self.vectors is not None and len(self.vectors):
+            return unpack(self.vectors[0])
+        return self.dense
 
     def sum_of_vectors(self) -> Vector | None:
         """Sum of the members' unit vectors and the seed's, (d,)."""
-        total = self.dense
+        total = self.own_sum()
         if self.seed is not None and self.seed.dense is not None:
             total = self.seed.dense if total is None else total + self.seed.dense
         return total
@@ -188,7 +195,7 @@ class Strand:
         if n < 2:
             return None
         of, dense, known = self.measured
-        if of != n or dense is not self.dense:  # a sum is replaced, never changed
+        if of != n or dense is not self.dense or dense is None:  # a sum is replaced, never changed
             known = self._cohesion()
             self.measured = (n, self.dense, known)
         return known
@@ -203,7 +210,7 @@ class Strand:
         """How little the members say of how near to one another members are: 1 for a single one, 2/3 for two, 0.1 for
         twenty."""
         n = self.counted()
-        return 1.0 if n < 2 or self.dense is None else 2.0 / (n + 1)
+        return 1.0 if n < 2 or self.own_sum() is None else 2.0 / (n + 1)
 
     def centroid(self) -> Vector | None:
         """Unit vector of the members and the seed together, (d,)."""

@@ -20,7 +20,7 @@ import zstandard
 from pipeline.errors import InputError
 from pipeline.storylines.copies import CopyIndex, Original
 from pipeline.storylines.evidence import FEATURES_MAKE, TERM_SPACE, Features, pack_features, unpack_features
-from pipeline.storylines.members import Strand, Sums, unpack
+from pipeline.storylines.members import Strand, Sums
 from pipeline.storylines.options import FilingOptions
 
 FORMAT = 1
@@ -31,7 +31,7 @@ _LEVEL = 1
 _MOST_ADDED = 4_000_000  # places of terms that wait to be stored; more, and the tables are stored whole
 _ORIGINALS = 64
 """Originals in one part."""
-_STRAND = struct.Struct("<qIQQdddiiIIIIIII")
+_STRAND = struct.Struct("<qIQQdddddiiIIIIIII")
 _ORIGINAL = struct.Struct("<qqddBqII")
 _NO = float("nan")
 
@@ -228,16 +228,17 @@ def add_table(table: npt.NDArray[np.float32], content: bytes, *, base: bool) -> 
 def pack_strand(strand: Strand, group: tuple[int, int]) -> bytes:
     """One storyline with its vector's generation and group. A single member's vector is stored once."""
     vectors, dense, seed = strand.vectors, strand.dense, strand.seed
-    if dense is not None and vectors is not None and len(vectors) == 1 and np.array_equal(dense, unpack(vectors[0])):
-        dense = None
     packed = b"" if seed is None else pack_features(seed)
     tail = json.dumps([list(strand.outlets), "" if seed is None else seed.lang]).encode()
     of_seed = b"" if seed is None or seed.dense is None else seed.dense.tobytes()
-    head = _STRAND.pack(
-        strand.storyline, strand.members, strand.articles, strand.touched,
-        _NO if strand.first is None else strand.first, _NO if strand.last is None else strand.last, strand.seen,
-        *group, len(strand.sums.keys), len(strand.recent), 0 if vectors is None else len(vectors),
+    first, last = (_NO if moment is None else moment for moment in (strand.first, strand.last))
+    counts = (
+        len(strand.sums.keys), len(strand.recent), 0 if vectors is None else len(vectors),
         0 if vectors is None else vectors.shape[1], 0 if dense is None else len(dense), len(packed), len(of_seed),
+    )  # fmt: skip
+    head = _STRAND.pack(
+        strand.storyline, strand.members, strand.articles, strand.touched, first, last, strand.seen,
+        strand.sums.title_length, strand.sums.names_length, *group, *counts,
     )  # fmt: skip
     arrays = (
         strand.sums.keys.astype("<i4"), strand.sums.values.astype("<f4"), np.array(strand.recent, "<i8"),
@@ -249,7 +250,7 @@ def pack_strand(strand: Strand, group: tuple[int, int]) -> bytes:
 def unpack_strand(content: bytes) -> tuple[Strand, tuple[int, int]]:
     """The storyline again, and its vector's generation and group."""
     raw = expand(content)
-    (storyline, members, articles, touched, first, last, seen, generation, group,
+    (storyline, members, articles, touched, first, last, seen, title_length, names_length, generation, group,
      keys, recent, vectors, dimension, dense, packed, of_seed) = _STRAND.unpack_from(raw)  # fmt: skip
     at = _STRAND.size
 
@@ -259,15 +260,12 @@ def unpack_strand(content: bytes) -> tuple[Strand, tuple[int, int]]:
         at += found.nbytes
         return found.copy()
 
-    strand = Strand(storyline, Sums(take(keys, "<i4"), take(keys, "<f4")), members)
-    strand.sums.measure()
+    strand = Strand(storyline, Sums(take(keys, "<i4"), take(keys, "<f4"), title_length, names_length), members)
     strand.recent = take(recent, "<i8").tolist()
     if dimension:
         strand.vectors = take(vectors * dimension, "<i2").reshape(vectors, dimension)
     if dense:
         strand.dense = take(dense, "<f4")
-    elif vectors == 1 and strand.vectors is not None:
-        strand.dense = unpack(strand.vectors[0])
     strand.first, strand.last = None if first != first else first, None if last != last else last  # noqa: PLR0124
     strand.seen, strand.articles, strand.touched = seen, articles, touched
     stored, at = raw[at : at + packed], at + packed
