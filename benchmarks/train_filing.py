@@ -204,7 +204,9 @@ def _row(
 
 def learn(streams: Sequence[Choices]) -> Model:
     """Maximum likelihood with a small quadratic penalty on standardised weights, each of the sign it must have."""
-    spread = np.concatenate([s.values[s.open_to] for s in streams]).std(axis=0) + 1e-9
+    spread = (
+        np.concatenate([s.values[s.open_to] for s in streams]).std(axis=0).clip(1e-3)
+    )  # undated streams have constant columns
 
     def loss(at: Floats) -> tuple[float, Floats]:
         total, slope = _PENALTY * float(at[:-1] @ at[:-1]), np.append(2 * _PENALTY * at[:-1], 0.0)

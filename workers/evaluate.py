@@ -19,7 +19,7 @@ from pipeline.articles import read_text
 from pipeline.articles.page import DETECT_CHARS
 from pipeline.embedding import Embedder
 from pipeline.errors import InputError
-from pipeline.ledger import Ledger, articles, open_ledger, storylines, work
+from pipeline.ledger import Ledger, articles, coverage, open_ledger, work
 from pipeline.records import Marks
 from pipeline.settings import Settings
 from pipeline.storylines import scores
@@ -111,12 +111,15 @@ def _marks(row: Mapping[str, Any]) -> Marks:
     return marks.of_text(row["title"], row["text"], lang=row.get("lang"), outlet=outlet, url=url)
 
 
-def evaluate(path: Path, embedder: Embedder, settings: Settings, progress: Callable[[str], None]) -> dict[str, Any]:
+def evaluate(
+    path: Path, embedder: Embedder, settings: Settings, progress: Callable[[str], None], *, settled: bool = False
+) -> dict[str, Any]:
     """Scores of one labelled file (`story` is the label); `stories` holds the storyline of every article.
 
     The articles go in file order through the ledger and the clusterer that production runs; nothing is known of later
-    lines. A line whose URL came before is one more sighting of that article, and stands where that one was filed.
-    Raises InputError when a line has no label or an id comes twice.
+    lines. What counts is where each was filed at first, or, if `settled`, where it is when no second thought is left.
+    A line whose URL came before is one more sighting of that article, and stands where that one was filed. Raises
+    InputError when a line has no label or an id comes twice.
     """
     gold, sightings = _labels(path)
     with tempfile.TemporaryDirectory(prefix="slugline-evaluate-") as folder:
@@ -131,8 +134,10 @@ def evaluate(path: Path, embedder: Embedder, settings: Settings, progress: Calla
             while clusterer.step(now()):
                 pass
             seconds = time.perf_counter() - began
+            while settled and not clusterer.settled:
+                clusterer.step(now())
             with ledger.read() as tx:
-                found = storylines.assignments(tx)
+                found = coverage.assignments(tx, first=not settled)
         finally:
             ledger.close()
     found |= {key: found[first] for key, first in sightings.items() if first in found}
@@ -145,7 +150,8 @@ def evaluate(path: Path, embedder: Embedder, settings: Settings, progress: Calla
         "articles_per_second": round(len(gold) / seconds, 1),
         "p99_ms": round(float(np.percentile(latencies, 99)), 2),
     }
-    return {"file": str(path), **result, **speed, "stories": {key: found[key] for key in gold}}
+    how = {"assignment": "settled" if settled else "online"}
+    return {"file": str(path), **how, **result, **speed, "stories": {key: found[key] for key in gold}}
 
 
 def score(gold: Mapping[str, str], found: Mapping[str, int]) -> dict[str, Any]:

@@ -92,6 +92,15 @@ def joined_by_people(tx: Connection, storyline: int) -> bool:
     return tx.execute(chosen).first() is not None
 
 
+def parted_by_second_thoughts(tx: Connection, storyline: int) -> set[int]:
+    """The storylines that second thoughts split from this one, or this one from; to merge them again would go round in
+    circles."""
+    mine = or_(changes.c.storyline_id == storyline, changes.c.other_id == storyline)
+    standing = (changes.c.kind == "split", changes.c.command_id.is_(None), changes.c.undone.is_(None))
+    rows = tx.execute(select(changes.c.storyline_id, changes.c.other_id).where(mine, *standing))
+    return {one for row in rows for one in row} - {storyline, None}
+
+
 def take_back(tx: Connection, change_id: int, moment: datetime) -> None:
     """Mark a change as undone."""
     tx.execute(update(changes).where(changes.c.id == change_id).values(undone=moment))

@@ -77,6 +77,50 @@ def originals(tx: Connection, version: str, storyline_id: int, since: datetime) 
     return [article_of(found) for found in tx.execute(chosen).mappings()]
 
 
+def latest(tx: Connection, most: int) -> list[int]:
+    """The storylines of the articles that were filed last, in the order of filing."""
+    chosen = select(memberships.c.storyline_id).order_by(memberships.c.position.desc()).limit(most)
+    return list(tx.execute(chosen).scalars())[::-1]
+
+
+def assignments(tx: Connection, *, first: bool = False) -> dict[str, int]:
+    """Storyline of every filed article (the one it was filed under `first`, or where it is), by external id where it
+    has one and by URL otherwise."""
+    where = (
+        func.coalesce(memberships.c.filed_under, memberships.c.storyline_id) if first else memberships.c.storyline_id
+    )
+    rows = select(articles.c.external_id, articles.c.url, where).join(
+        memberships, memberships.c.article_id == articles.c.id
+    )
+    return {external or url: storyline for external, url, storyline in tx.execute(rows)}
+
+
+def size(tx: Connection, storyline_id: int) -> int:
+    """How many originals a storyline has."""
+    chosen = select(func.count()).where(memberships.c.storyline_id == storyline_id, memberships.c.kind == "original")
+    return int(tx.execute(chosen).scalar_one())
+
+
+def sample(tx: Connection, version: str, storyline_id: int, since: datetime, most: int) -> list[Article]:
+    """At most so many of a storyline's `originals`, evenly spread, the first and the last among them."""
+    chosen = (
+        select(memberships.c.article_id)
+        .where(memberships.c.storyline_id == storyline_id, memberships.c.kind == "original")
+        .where(memberships.c.filed >= since)
+        .order_by(memberships.c.position)
+    )
+    ids = list(tx.execute(chosen).scalars())
+    if len(ids) > most:
+        ids = [ids[place * (len(ids) - 1) // max(1, most - 1)] for place in range(most)]
+    found = [
+        row
+        for part in parts(ids)
+        for row in tx.execute(revisions.as_filed(version).where(memberships.c.article_id.in_(part))).mappings()
+    ]
+    place = {article: n for n, article in enumerate(ids)}
+    return [article_of(row) for row in sorted(found, key=lambda row: place[row["id"]])]
+
+
 def counted(tx: Connection, storyline_id: int) -> dict[str, Any]:
     """What a storyline's row says of its articles, found anew."""
     when = func.coalesce(articles.c.published, articles.c.seen)

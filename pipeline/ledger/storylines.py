@@ -340,14 +340,6 @@ def coverage(tx: Connection, storyline_id: int, limit: int) -> list[dict[str, An
     return [dict(row) for row in tx.execute(chosen).mappings()]
 
 
-def assignments(tx: Connection) -> dict[str, int]:
-    """Storyline of every filed article, by external id where it has one and by URL otherwise."""
-    rows = select(articles.c.external_id, articles.c.url, memberships.c.storyline_id).join(
-        memberships, memberships.c.article_id == articles.c.id
-    )
-    return {external or url: storyline for external, url, storyline in tx.execute(rows)}
-
-
 def declared(tx: Connection) -> list[RowMapping]:
     """Declared storylines with their texts and vectors."""
     chosen = select(storylines).where(storylines.c.declared, storylines.c.merged_into.is_(None))

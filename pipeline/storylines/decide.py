@@ -76,7 +76,8 @@ class Likenesses:
     `returns` are those of `rhythm.Rhythm`; `own_names`, `own_words` and `headline` are what the article shows of a
     storyline's own (`hallmarks`) and of its titles; `cohesion` is the mean cosine between members, NaN for fewer than
     two, and `doubt` how little to believe it; `nearer` recent articles of other storylines are as near as the nearest
-    member; `terms` are the article's different words."""
+    member; `body` are cosines of the words of whole texts, None where the vector says enough (`leaning`); `terms` are
+    the article's different words."""
 
     storylines: Sequence[int]
     nearness: Floats
@@ -91,6 +92,7 @@ class Likenesses:
     pause: Floats
     returns: Floats
     nearer: Floats
+    body: Floats | None
     terms: int
 
 
@@ -108,7 +110,7 @@ class Weighing:
 
     def evidence(self, n: int) -> tuple[Evidence, ...]:
         """The reasons for and against the n-th storyline; what they contribute adds up to its score."""
-        left_out = _UNCONFIRMED if self.near[n] else _WITH_VECTORS
+        left_out = (_UNCONFIRMED if self.near[n] else _WITH_VECTORS) + (() if self.weights[-1] else _LEANING)
         return tuple(
             Evidence(name=name, value=value, weight=weight)
             for place, (name, value, weight) in enumerate(
@@ -120,9 +122,17 @@ class Weighing:
 
 _NAMES = (
     "nearness", "cohesion", "crowd", "no vector confirms the words", "title", "names", "its names", "its words",
-    "its headlines", "length", "silence", "pause", "outlet again",
+    "its headlines", "length", "silence", "pause", "outlet again", "text", "the vector says little",
 )  # fmt: skip
 _WITH_VECTORS, _UNCONFIRMED, _LEXICAL = (0, 1, 2), (3,), slice(4, 10)
+_LEANING = (13, 14)
+
+
+def leaning(ordinary: Ordinary, options: FilingOptions) -> float:
+    """How much a decision has to lean on words, 0..1: a model that finds any two texts of a language alike says little
+    of which belong together."""
+    span = options.leaning_full - options.leaning_from
+    return min(1.0, max(0.0, (ordinary.middle - options.leaning_from) / span))
 
 
 def weigh(found: Likenesses, ordinary: Ordinary, options: FilingOptions) -> Weighing:
@@ -139,11 +149,14 @@ def weigh(found: Likenesses, ordinary: Ordinary, options: FilingOptions) -> Weig
     if found.names is None:  # a script without capitals
         # What the other words say stands for them, or it could never reach the threshold.
         names = tuple("names (none: as the title)" if n == "names" else n for n in _NAMES)
+    lean = leaning(ordinary, options)
     weights = (
         options.nearness_weight, -options.cohesion_weight, -options.crowd_weight, -options.unconfirmed_weight,
-        options.title_weight, options.names_weight, options.own_names_weight, options.own_words_weight,
+        options.title_weight + lean * options.leaning_title_weight,
+        options.names_weight + lean * options.leaning_names_weight,
+        options.own_names_weight, options.own_words_weight - lean * options.leaning_own_words_weight,
         options.headline_weight, -options.length_weight, -options.silence_weight, options.pause_weight,
-        options.return_weight,
+        options.return_weight, lean * options.leaning_text_weight, -lean * options.leaning_bar,
     )  # fmt: skip
     values = np.stack(
         (
@@ -160,6 +173,8 @@ def weigh(found: Likenesses, ordinary: Ordinary, options: FilingOptions) -> Weig
             np.log1p(np.maximum(0.0, found.silence)),
             found.pause,
             found.returns,
+            np.zeros(len(near)) if found.body is None else _root(found.body),
+            np.ones(len(near)),
         )
     )
     column = np.array(weights)[:, None]

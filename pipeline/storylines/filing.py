@@ -17,32 +17,28 @@ import numpy as np
 from pipeline.errors import InputError
 from pipeline.records import Article, Vector
 from pipeline.storylines.background import Background
-from pipeline.storylines.copies import CopyIndex, comparable, signature
-from pipeline.storylines.decide import Decision, Evidence, Weighing, judge, reprint, weigh
+from pipeline.storylines.compare import Comparer
+from pipeline.storylines.copies import CopyIndex
+from pipeline.storylines.decide import Decision, Evidence, judge, reprint
 from pipeline.storylines.evidence import (
     FEATURES_MAKE,
     Features,
     Ids,
-    features,
     moment,
     read,
-    tells_of_title,
-    unpack_features,
 )
 from pipeline.storylines.hours import Hours
 from pipeline.storylines.index import StorylineIndex, title_terms
-from pipeline.storylines.measure import Arrival, Gauge
+from pipeline.storylines.measure import Gauge
 from pipeline.storylines.members import TITLE, Strand, Sums, pack, unpack
 from pipeline.storylines.options import FilingOptions
-from pipeline.storylines.reading import Reading
+from pipeline.storylines.reading import Readings
 from pipeline.storylines.rhythm import Rhythm
 from pipeline.storylines.state import FORMAT, Keeper, Parts, pack_arrays, pack_json, pack_strand, shaping
 from pipeline.storylines.terms import Terms, Weighed
 
 __all__ = ["Decision", "Evidence", "Filing", "FilingOptions"]
 
-_LONGER_THAN_WALLS = 60  # words without function words: registration walls and error pages have fewer
-_READ_AHEAD = 256  # articles read by `decide` whose features wait for `file`
 _NO_TERMS = np.empty(0, np.int32)
 
 
@@ -69,8 +65,8 @@ class Filing:
             least_similarity=options.copy_similarity,
         )
         self._rhythm = Rhythm()
-        self._gauge = Gauge(options, self._terms, self._rhythm)
-        self._readings: OrderedDict[int, Reading] = OrderedDict()
+        self._readings = Readings(self._index.check, self._terms)
+        self._comparer = self._comparing()
         self._keeper = Keeper()
         self._dumped = False
 
@@ -84,22 +80,36 @@ class Filing:
         Changes nothing that a later decision would see. Raises InputError when the article's vector has another
         dimension than those before it.
         """
-        reading = self._read(article)
+        reading = self._readings.of(article)
         if reading.mark is not None:
             written = moment(article)
             found = self._copies.find(article.id, article.url, reading.mark, written, told=reading.told)
             if found is not None:
                 original, share = found
                 return reprint(original.article, original.storyline, share, self.options)
-        weighing = self._weigh(article)
+        weighing = self._comparer.weighing(article)
         return judge(weighing, self.options)
 
     def compare(self, article: Article) -> list[tuple[int, tuple[Evidence, ...]]]:
         """The evidence for each storyline that the article is compared with, reprint or not; changes nothing."""
-        weighing = self._weigh(article)
+        weighing = self._comparer.weighing(article)
         if weighing is None:
             return []
         return [(storyline, weighing.evidence(n)) for n, storyline in enumerate(weighing.storylines)]
+
+    def ranked(self, article: Article) -> list[tuple[int, float]]:
+        """The storylines that the article is compared with, and its scores with them, in ascending order of ids."""
+        weighing = self._comparer.weighing(article)
+        return [] if weighing is None else list(zip(weighing.storylines, weighing.scores.tolist(), strict=True))
+
+    def scores(self, article: Article, storylines: Sequence[int]) -> list[float]:
+        """(n,) how well the article would fit each of these storylines now, on the scale of `options.threshold`; minus
+        infinity for one that is not remembered. A member's own storyline is scored with the member in it."""
+        return self._comparer.scores(article, storylines)
+
+    def against(self, article: Article, storyline: int, parts: Sequence[Sequence[Article]]) -> list[float]:
+        """(n,) how well the article would fit the storyline if it were made of one of these parts alone."""
+        return self._comparer.against(article, storyline, parts)
 
     def file(self, article: Article, storyline: int, *, copy_of: int | None = None) -> None:
         """Remember that the article was filed under a storyline, which is opened if it is not known.
@@ -108,8 +118,8 @@ class Filing:
         forty witnesses. An article that is filed again (a new version of its page) is not counted again; filed
         elsewhere, it no longer stands for its old storyline. Raises InputError as `decide` does.
         """
-        reading = self._read(article)
-        self._readings.pop(article.id, None)
+        reading = self._readings.of(article)
+        self._readings.done(article)
         written, seen = moment(article), article.seen.timestamp() / 3600.0
         strand = self._strands.get(storyline) or self._open(storyline)
         fresh = copy_of is None and not self._already_in(storyline, article.id)
@@ -119,7 +129,7 @@ class Filing:
         self._saw(strand, seen)
         strand.articles += 1
         if fresh:
-            shown, weighed = reading.features, self._weighed(reading)
+            shown, weighed = reading.features, self._readings.weighed(reading)
             self._keeper.counted(self._terms.add(shown))
             found_by = self._join(strand, article.id, shown, weighed)
             kept = None if shown.dense is None else unpack(pack(shown.dense))
@@ -192,7 +202,7 @@ class Filing:
         Reprints of these originals are filed with this storyline from now on. Raises InputError as `decide` does, and
         then nothing has changed.
         """
-        readings = [self._read(article) for article in originals]
+        readings = [self._readings.of(article) for article in originals]
         old = self._strands.get(storyline)
         if old is not None:
             self._close(storyline, for_good=not originals)
@@ -203,7 +213,7 @@ class Filing:
         strand = self._open(storyline)
         strand.seed, strand.touched = seed, 0 if old is None else old.touched
         for article, reading in zip(originals, readings, strict=True):
-            self._readings.pop(article.id, None)
+            self._readings.done(article)
             if self._already_in(storyline, article.id):
                 continue
             strand.covers(moment(article))
@@ -275,7 +285,7 @@ class Filing:
         self._terms.restore(parts.terms(), outline["articles"], outline["version"])
         self._background.restore(outline["background"], parts.background())
         self._rhythm = Rhythm.of(parts.rhythm())
-        self._gauge = Gauge(self.options, self._terms, self._rhythm)
+        self._comparer = self._comparing()
         self._copies.restore(parts.originals(), outline["copies"])
         nearest.restore(parts.pivots(nearest.dimension), outline["generation"], outline["came"], outline["there"])
         parts.strands.sort(key=lambda found: found[0].touched)
@@ -290,41 +300,9 @@ class Filing:
         self._dumped = True
         return self
 
-    def _read(self, article: Article) -> Reading:
-        known = self._readings.get(article.id)
-        if known is not None and known.still(article):
-            return known
-        packed = article.features
-        shown = (None if packed is None else unpack_features(packed, article.vector, article.lang)) or features(article)
-        if shown.dense is not None:
-            self._index.check(shown.dense)
-        told = tells_of_title(shown)
-        long_enough = told or float(shown.body.values.sum()) >= _LONGER_THAN_WALLS
-        mark = (article.signature or signature(article.text)) if long_enough else None
-        reading = Reading(article, shown, mark if mark is not None and comparable(mark) else None, told)
-        self._readings[article.id] = reading
-        while len(self._readings) > _READ_AHEAD:
-            self._readings.popitem(last=False)
-        return reading
-
-    def _weigh(self, article: Article) -> Weighing | None:
-        reading, written = self._read(article), moment(article)
-        shown, weighed = reading.features, self._weighed(reading)
-        candidates, centroids = self._index.candidates(weighed.title, shown.dense, written)
-        if not candidates:
-            return None
-        ordinary = self._background.measure(shown.dense, shown.lang)
-        arrival = Arrival(
-            shown=shown, weighed=weighed, written=written, outlet=article.outlet, ordinary=ordinary, centroids=centroids
-        )  # fmt: skip
-        likenesses = self._gauge.measure([self._strands[storyline] for storyline in candidates], arrival)
-        return weigh(likenesses, ordinary, self.options)
-
-    def _weighed(self, reading: Reading) -> Weighed:
-        if reading.weighed is None or reading.counted != self._terms.version:
-            reading.weighed = self._terms.weigh(reading.features, counted=False)
-            reading.counted = self._terms.version
-        return reading.weighed
+    def _comparing(self) -> Comparer:
+        gauge = Gauge(self.options, self._terms, self._rhythm)
+        return Comparer(self.options, self._strands, self._index, self._background, gauge, self._readings)
 
     def _open(self, storyline: int) -> Strand:
         strand = self._strands[storyline] = Strand(storyline)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pipeline.records import Vector
 from pipeline.storylines.background import Ordinary
-from pipeline.storylines.decide import Likenesses
+from pipeline.storylines.decide import Likenesses, leaning
 from pipeline.storylines.evidence import TERM_SPACE, Features, Ids, SparseVec
 from pipeline.storylines.hallmarks import NAMES, WORDS, hallmarks
 from pipeline.storylines.members import NAMED, TITLE, TOLD, Strand, unpack
@@ -118,6 +118,7 @@ class Gauge:
             headline=shared.headline,
             cohesion=_cohesion(strands),
             doubt=np.array([strand.doubt() for strand in strands]),
+            body=self._body(strands, shown, shared.told) if leaning(article.ordinary, self._options) else None,
             terms=len(shown.body),
         )
 
@@ -150,6 +151,18 @@ class Gauge:
             if strand.seed is not None:
                 self._add_seed(shared, n, strand.seed, shown)
         return shared
+
+    def _body(self, strands: Sequence[Strand], shown: Features, told: npt.NDArray[np.float32]) -> Floats:
+        """(c,) cosines of the article's words with what the members told, both weighed by rarity."""
+        mine = self._terms.weigh_body(shown)
+        at = np.searchsorted(shown.body.ids, mine.ids)
+        dots = (np.log1p(told[:, at]) * self._terms.rarity(mine.ids, shown.lang)) @ mine.values
+        lengths = []
+        for strand in strands:
+            words = strand.sums.kind(TOLD)
+            weights = np.log1p(words.values) * self._terms.rarity(words.ids, shown.lang)
+            lengths.append(float(np.linalg.norm(weights)))
+        return _cosines(np.asarray(dots, np.float64), lengths)
 
     def _add_seed(self, shared: _Shared, n: int, seed: Features, shown: Features) -> None:
         """What was declared of a storyline counts like one more member."""

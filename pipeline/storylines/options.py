@@ -53,12 +53,28 @@ class FilingOptions:
     unconfirmed_weight: float = 0.09
     """Where a vector is missing on either side, nothing confirms the words: this share of what they give comes off."""
 
+    leaning_from: float = 0.5
+    leaning_full: float = 0.65
+    """Median cosine of unrelated articles of a language from which on decisions lean on words, and at which they do so
+    fully. English is at 0.05 to 0.45 under the packaged model, Vietnamese at 0.75."""
+    leaning_title_weight: float = 6.0
+    leaning_names_weight: float = 2.3
+    leaning_text_weight: float = 6.0
+    leaning_own_words_weight: float = 0.45
+    """What titles, names and the cosine of whole texts count more then, and a storyline's own words less: without
+    vectors the streams with full texts want 5 to 7 for the latter."""
+    leaning_bar: float = 7.3
+    """Taken off then, so that the threshold stays one for all."""
+
     undated_silence_hours: float = 3.0
     """What does not say when it was written counts as this long silent: most news follows within hours, and without
     anything taken off, undated streams would join what dated ones keep apart."""
     declared_silence_hours: float = 240.0
     """A declared storyline counts as silent for ten days at least and at most: it never expires, and has no lead over
     a storyline that is being written about now."""
+
+    second_thoughts: bool = True
+    """Whether storylines that turned out to be one are merged, and those that hold two are split."""
 
     recent_members: int = 30
     """Members of a storyline that are compared one by one; a live blog's thousandth page costs no more than the

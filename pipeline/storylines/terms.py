@@ -84,6 +84,14 @@ class Terms:
             self._weigh(shown.names, shown.lang, _NAMES, NAME_TERMS, counted=counted),
         )
 
+    def weigh_body(self, shown: Features) -> SparseVec:
+        """TF-IDF of the words of an article that is not counted yet, as `weigh` has it for titles."""
+        return self._weigh(shown.body, shown.lang, _BODIES, BODY_TERMS, counted=False)
+
+    def rarity(self, ids: Ids, lang: str) -> Weights:
+        """(n,) how rare these words are in bodies of the language, as in `usage`."""
+        return _rarity(self.table[(ids ^ _mask(lang)) + _BODIES], self.articles.get(lang, 0.0) + 1.5)
+
     def _weigh(self, counts: SparseVec, lang: str, table: int, keep: int, *, counted: bool) -> SparseVec:
         if not len(counts):
             return EMPTY

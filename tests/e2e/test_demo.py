@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from pipeline import urls
-from pipeline.ledger import Ledger, open_ledger, storylines
+from pipeline.ledger import Ledger, coverage, open_ledger, storylines
 from pipeline.ledger.schema import events
 from pipeline.storylines.scores import bcubed
 from tests.e2e.running import Up, gone_within, up
@@ -27,7 +27,7 @@ PLAY_SECONDS = "15"
 def filed(ledger: Ledger) -> tuple[dict[str, str], dict[str, int]]:
     """Label and storyline of every demo article that was filed, by the identity of its URL."""
     with ledger.read() as tx:
-        found = storylines.assignments(tx)
+        found = coverage.assignments(tx)
     port = int(next(iter(found)).split("/")[2].rpartition(":")[2])
     gold = labels(load(seeds_dir() / "demo"), port)
     return {urls.key(url): label for url, label in gold.items()}, {urls.key(url): one for url, one in found.items()}

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from pipeline.errors import LeaseLostError
-from pipeline.ledger import Ledger, events, schema, storylines
+from pipeline.ledger import Ledger, coverage, events, schema, storylines
 from pipeline.records import Article, Event, Storyline
 from tests.ledger.making import START, VERSION, at, direction, embedded, page, row, waiting
 
@@ -218,7 +218,7 @@ def test_assignments_go_by_external_id_or_url(ledger: Ledger) -> None:
         tx.execute(update(schema.articles).where(schema.articles.c.id == second.id).values(external_id="ext-2"))
     file(ledger, replace(second), storyline, position=2)
     with ledger.read() as tx:
-        assert storylines.assignments(tx) == {"https://ant.example/1": storyline, "ext-2": storyline}
+        assert coverage.assignments(tx) == {"https://ant.example/1": storyline, "ext-2": storyline}
 
 
 def test_outlets_are_kept_up_to_a_bound(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,14 @@ def test_scores_of_a_labelled_file(tmp_path: Path, embedder: Embedder) -> None:
     assert mean([found, found]) == {"bcubed_f1": found["bcubed"]["f1"], "pairwise_f1": found["pairwise"]["f1"]}
 
 
+def test_settled_scores_say_where_articles_are_in_the_end(tmp_path: Path, embedder: Embedder) -> None:
+    path = lines(tmp_path / "six.jsonl", labelled())
+    online, settled = (evaluate(path, embedder, Settings(), print, settled=wanted) for wanted in (False, True))
+    assert (online["assignment"], settled["assignment"]) == ("online", "settled")
+    assert settled["bcubed"]["f1"] >= online["bcubed"]["f1"]
+    assert settled["stories"].keys() == online["stories"].keys()
+
+
 def test_the_scores_are_those_of_the_assignment() -> None:
     gold = {"a": "x", "b": "x", "c": "y", "d": "y"}
     perfect = score(gold, {"a": 1, "b": 1, "c": 2, "d": 2})

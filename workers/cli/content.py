@@ -119,6 +119,9 @@ def evaluate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE.jsonl...")],
     as_json: AsJson = False,
     assignments: Annotated[bool, typer.Option("--assignments", help="Include each article's storyline.")] = False,
+    settled: Annotated[
+        bool, typer.Option("--settled/--online", help="Score where articles are after second thoughts, not at first.")
+    ] = False,
 ) -> None:
     """Run labelled articles through the clusterer that production runs, and score where they were filed.
 
@@ -136,7 +139,7 @@ def evaluate(
     embedder = Embedder(settings.model, threads=os.cpu_count() or 1, runtime=settings.embed_runtime)
     results = []
     for file in files:
-        result = evaluating.evaluate(file, embedder, settings, lambda line: typer.echo(line, err=True))
+        result = evaluating.evaluate(file, embedder, settings, lambda line: typer.echo(line, err=True), settled=settled)
         if not assignments:
             del result["stories"]
         results.append(result)

@@ -16,7 +16,7 @@ from pipeline.records import Article
 from pipeline.storylines.filing import Decision, FilingOptions
 from workers import logs
 from workers.clusterer import commands as commanded
-from workers.clusterer import lives
+from workers.clusterer import lives, thoughts
 from workers.clusterer.memory import Memory
 from workers.process import Stop, now, owner
 
@@ -57,6 +57,7 @@ class Clusterer:
         self._since_clean_up = 0
         self._at_work: int | None = None  # the article that is being filed
         self._suspect: int | None = None  # the article at which the last batch failed
+        self._beyond: set[int] = set()  # storylines about which having second thoughts failed
         self._outdated = False  # memory holds an article that was forgotten
         self.latencies: deque[float] = deque(maxlen=LATENCIES_KEPT)
         """Seconds from taking up an article to the decision being in memory, ledger statements included."""
@@ -93,9 +94,10 @@ class Clusterer:
                 self._let_go()
                 return done
             self._memory.load_declared(self._ledger)
-            done += 0 if self._memory.must_wait(moment) else self._file(moment)
+            filed = 0 if self._memory.must_wait(moment) else self._file(moment)
+            self._reconsider(moment, idle=not filed)
             self._attend(moment)
-            return done
+            return done + filed
         except FencedError as error:
             log.warning("no longer the active one", error=str(error))
             self._step_back()
@@ -103,6 +105,11 @@ class Clusterer:
         except BaseException:
             self._step_back()
             raise
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing left to have second thoughts about."""
+        return not (self._memory.hindsight and self._options.second_thoughts)
 
     def _let_go(self) -> None:
         """What was forgotten must not go on in memory (the next step begins from the ledger) nor on the disk."""
@@ -203,6 +210,29 @@ class Clusterer:
         log.info("filed", articles=len(batch), storylines=len(self._memory.filing))
         return len(batch)
 
+    def _reconsider(self, moment: datetime, *, idle: bool) -> None:
+        """Have second thoughts about a few storylines that are due."""
+        if self._token is None or not self._options.second_thoughts:  # no token: filing stumbled
+            return
+        due = self._memory.hindsight.due(idle=idle)
+        for storyline in due:
+            if storyline in self._beyond:
+                continue
+            try:
+                with self._ledger.read() as tx:
+                    thought = thoughts.look(tx, self._memory, storyline, moment)
+                if thought is not None:
+                    with self._ledger.write() as tx:
+                        self._guard(tx)
+                        thoughts.act(tx, self._memory, thought, moment)
+            except (LedgerError, FencedError, MemoryError):
+                raise
+            except Exception:
+                log.exception("second thought failed", storyline=storyline)
+                self._beyond.add(storyline)
+                self._rebuild(moment)  # memory may have gone along with what was rolled back
+                break
+
     def _attend(self, moment: datetime) -> None:
         """Look at the lives of storylines that are due, whether or not there was anything to file."""
         if self._token is None:  # filing stumbled: from a rebuilt state it goes on
@@ -240,6 +270,7 @@ class Clusterer:
             storyline = storylines.open_one(tx, moment, lang=article.lang)
         self._memory.remember(article, storyline, decision.copy_of)
         self._memory.position += 1
+        self._memory.hindsight.touched(storyline)
         headline, lead = self._memory.telling.tell(storyline)
         storylines.file_article(
             tx,

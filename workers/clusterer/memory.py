@@ -15,6 +15,7 @@ from pipeline.records import Article
 from pipeline.storylines.constraints import Constraints
 from pipeline.storylines.filing import Filing, FilingOptions
 from workers import logs
+from workers.clusterer.hindsight import PATIENCE, Hindsight
 from workers.clusterer.telling import RECENT, Telling
 
 log = logs.get("clusterer")
@@ -26,13 +27,14 @@ class Memory:
     what people said of storylines; `position` is the place of the last article in the order of filing."""
 
     def __init__(self, version: str, options: FilingOptions) -> None:
-        self._version = version
-        self._options = options
+        self.version = version
+        self.options = options
         self._waiting: dict[int, datetime] = {}  # declared storylines without a vector: until when to wait for it
         self._declared: dict[int, str | None] = {}  # declared storylines known to the filing, by vector version
         self.filing = Filing(options)
         self.telling = Telling()
         self.constraints = Constraints()
+        self.hindsight = Hindsight()
         self.position = 0
 
     @classmethod
@@ -56,6 +58,8 @@ class Memory:
                 still(moment + timedelta(seconds=time.monotonic() - began))
             for article, storyline in storylines.told_again(tx, version, since):
                 made.telling.update(article, storyline)
+            for storyline in coverage.latest(tx, PATIENCE):
+                made.hindsight.touched(storyline)
         seconds = round(time.monotonic() - began, 2)
         log.info("state rebuilt", articles=count, storylines=len(made.filing), seconds=seconds)
         return made
@@ -82,7 +86,7 @@ class Memory:
 
     def restate(self, tx: Connection, storyline: int, moment: datetime) -> None:
         """Know a storyline by what the ledger says is in it now, as far as filing remembers."""
-        originals = coverage.originals(tx, self._version, storyline, moment - self._options.horizon)
+        originals = coverage.originals(tx, self.version, storyline, moment - self.options.horizon)
         try:
             self.filing.restate(storyline, originals)
         except InputError as error:  # a vector of another dimension: the words must do
@@ -100,8 +104,8 @@ class Memory:
     def retell(self, tx: Connection, storyline: int, moment: datetime) -> None:
         """Tell a storyline by what the ledger says is in it now."""
         self.telling.restate(storyline, removals.recent_originals(tx, storyline, RECENT))
-        since = moment - self._options.horizon
-        for article, _ in storylines.told_again(tx, self._version, since, storyline):
+        since = moment - self.options.horizon
+        for article, _ in storylines.told_again(tx, self.version, since, storyline):
             self.telling.update(article, storyline)
 
     def load_declared(self, ledger: Ledger) -> None:
@@ -110,7 +114,7 @@ class Memory:
             rows = storylines.declared(tx)
         for row in rows:
             self.constraints.declared.add(row["id"])
-            version = row["vector_version"] if row["vector_version"] == self._version else None
+            version = row["vector_version"] if row["vector_version"] == self.version else None
             if self._declared.get(row["id"], "") == version:
                 continue
             vector = storylines.unpack(row["vector"]) if version else None

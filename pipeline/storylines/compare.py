@@ -1,0 +1,85 @@
+"""An article compared: with the storylines that come into question, with named ones, with what one might be made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.records import Article
+from pipeline.storylines.background import Background
+from pipeline.storylines.decide import Weighing, weigh
+from pipeline.storylines.evidence import moment
+from pipeline.storylines.index import StorylineIndex
+from pipeline.storylines.measure import Arrival, Gauge
+from pipeline.storylines.members import Strand, Sums, pack
+from pipeline.storylines.options import FilingOptions
+from pipeline.storylines.reading import Readings
+
+
+class Comparer:
+    """Reads what filing remembers, and changes nothing of it."""
+
+    def __init__(
+        self,
+        options: FilingOptions,
+        strands: Mapping[int, Strand],
+        index: StorylineIndex,
+        background: Background,
+        gauge: Gauge,
+        readings: Readings,
+    ) -> None:
+        self._options, self._strands, self._index = options, strands, index
+        self._background, self._gauge, self._readings = background, gauge, readings
+
+    def weighing(self, article: Article) -> Weighing | None:
+        """The evidence for each storyline that comes into question; None where there is none."""
+        reading = self._readings.of(article)
+        title = self._readings.weighed(reading).title
+        found, centroids = self._index.candidates(title, reading.features.dense, moment(article))
+        return self._hold(article, [self._strands[one] for one in found], centroids) if found else None
+
+    def _hold(
+        self, article: Article, strands: Sequence[Strand], centroids: npt.NDArray[np.float64] | None = None
+    ) -> Weighing:
+        """Evidence for each of these storylines, one at least; `centroids` (c,) are cosines with them, NaN for none."""
+        reading, written = self._readings.of(article), moment(article)
+        shown, weighed = reading.features, self._readings.weighed(reading)
+        if centroids is None:
+            units = [strand.centroid() for strand in strands]
+            dense = shown.dense
+            near = [math.nan if unit is None or dense is None else float(unit @ dense) for unit in units]
+            centroids = np.array(near)
+        ordinary = self._background.measure(shown.dense, shown.lang)
+        arrival = Arrival(
+            shown=shown, weighed=weighed, written=written, outlet=article.outlet, ordinary=ordinary, centroids=centroids
+        )  # fmt: skip
+        return weigh(self._gauge.measure(strands, arrival), ordinary, self._options)
+
+    def scores(self, article: Article, storylines: Sequence[int]) -> list[float]:
+        """As `Filing.scores`."""
+        known = [storyline for storyline in storylines if storyline in self._strands]
+        weighing = self._hold(article, [self._strands[storyline] for storyline in known]) if known else None
+        found = dict(zip(known, weighing.scores.tolist(), strict=True)) if weighing is not None else {}
+        return [found.get(storyline, -math.inf) for storyline in storylines]
+
+    def against(self, article: Article, storyline: int, parts: Sequence[Sequence[Article]]) -> list[float]:
+        """As `Filing.against`."""
+        made = [self._made_of(storyline, part) for part in parts]
+        found: list[float] = self._hold(article, made).scores.tolist()
+        return found
+
+    def _made_of(self, storyline: int, articles: Sequence[Article]) -> Strand:
+        strand = Strand(storyline)
+        for article in articles:
+            shown = self._readings.of(article).features
+            strand.covers(moment(article))
+            strand.reported_by(article.outlet)
+            weighed = self._readings.terms.weigh(shown, counted=True)
+            strand.sums.add(Sums.of(weighed.title, weighed.names, shown.body.present(), shown.names.present()))
+            strand.members += 1
+            packed = None if shown.dense is None else pack(shown.dense)
+            strand.keep(article.id, packed, most=self._options.recent_members)
+        return strand
