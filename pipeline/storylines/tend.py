@@ -34,8 +34,8 @@ LEAST_TO_SPLIT, MOST_TO_SPLIT = 3, 300
 """Articles of a storyline: two cannot be told from one that goes on, and more than this would take too long."""
 _NEAR = 2.0
 """Below the threshold: a storyline that no probe comes nearer to than that is no partner."""
-_BOTH = 1.0
-"""Below the threshold: enough where the members of both fit the other."""
+_BOTH = 0.5
+"""Below the threshold: enough where the members of both fit the other, in the mean of both directions."""
 _NEITHER = 0.5
 """Below the threshold: what two camps must score less than, each held against the other, to be two storylines."""
 _CROSS = 2.5
