@@ -131,13 +131,13 @@ def _show(found: Mapping[str, Any]) -> None:
         if articles[name]:
             _say(f"{articles[name]:,} {words}")
     if found["declared_within"]:
-        _say(f"storylines declared in this time, here from its beginning: {found['declared_within']}")
+        _say(f"{_count(found['declared_within'], 'storyline')} declared since then counted from the beginning here")
     if articles["by_people"]:
         _say(
             f"{articles['by_people']:,} articles were put where they are by people, which a replay does not know; "
             f"{articles['by_people_elsewhere']:,} of them would be elsewhere; of all below only the table counts them."
         )
-    typer.echo()
+    _say("\nIn this time, without what was filed before:")
     rows = [(name, *found[name].values()) for name in ("live", "replay")]
     print_table(("", "storylines", "of one article", "largest"), rows)
     _agreement(found["agreement"])
@@ -157,7 +157,7 @@ def _agreement(found: Mapping[str, Any] | None) -> None:
 
 
 def _merged(found: Mapping[str, Any]) -> None:
-    _say(f"\n{found['storylines']} would take in others, {found['articles']} articles in all")
+    _say(f"\n{_count(found['storylines'], 'storyline')} would take in others: {_count(found['articles'], 'article')}")
     for one in found["shown"]:
         first, *others = one["storylines"]
         _say(f"  {_name(first)}")
@@ -168,24 +168,21 @@ def _merged(found: Mapping[str, Any]) -> None:
 
 
 def _split(found: Mapping[str, Any]) -> None:
-    _say(f"\n{found['storylines']} would be split, {found['articles']} articles leave them")
+    _say(f"\n{_count(found['storylines'], 'storyline')} would be split: {_count(found['articles'], 'article')} leave")
     for one in found["shown"]:
         _say(f"  {_name(one['storyline'])}: {one['stay']} stay")
         for part in one["parts"]:
-            where = (
-                f"go to {_name(part['joins'])}" if part["joins"] else f"would be one of their own: {part['headline']}"
-            )
-            _say(f"    {part['articles']} {where}")
+            _say(f"    {part['articles']} would go to {_name(part['to'])}")
         _more(one["more"])
     _rest(found)
 
 
 def _moved(found: Mapping[str, Any]) -> None:
-    _say(f"\n{found['articles']} single articles would be elsewhere")
+    _say(f"\n{_count(found['articles'], 'single article')} would be elsewhere")
     for one in found["shown"]:
         _say(f"  article {one['article']}: {one['title']}")
         _say(f"    from {_name(one['from'])}")
-        _say(f"    to {_name(one['to']) if one['to'] else 'one of its own'}: {_reason(one['why'])}")
+        _say(f"    to {_name(one['to'])}: {_reason(one['why'])}")
     _rest(found, found["articles"])
 
 
@@ -202,8 +199,12 @@ def _reason(why: Mapping[str, Any]) -> str:
 
 
 def _name(one: Mapping[str, Any]) -> str:
-    count = one["articles"]
-    return f"{one['id']} {one['headline']!r} ({count} article{'' if count == 1 else 's'})"
+    which = "a new one," if one["id"] is None else one["id"]
+    return f"{which} {one['headline']!r} ({_count(one['articles'], 'article')})"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _more(count: int) -> None:

@@ -52,7 +52,8 @@ class Split:
 class Changed:
     """What differs. `single` are the places (m,) of articles that change alone, the largest storylines' first.
     `by_people` counts the articles that people put where they are, `people_elsewhere` those of them that would be
-    elsewhere; these are in none of the other figures. `stands_for` names the live storyline of each of the replay."""
+    elsewhere; these are in none of the figures before. `stands_for` names the live storyline of each of
+    the replay, `sizes` and `replay_sizes` are the articles of each."""
 
     merged: tuple[Merge, ...]
     split: tuple[Split, ...]
@@ -61,6 +62,7 @@ class Changed:
     people_elsewhere: int
     stands_for: Mapping[int, int]
     sizes: Mapping[int, int]
+    replay_sizes: Mapping[int, int]
 
 
 def changed(live: Ids, replay: Ids, pinned: npt.NDArray[np.bool_], known: Collection[int]) -> Changed:
@@ -68,9 +70,7 @@ def changed(live: Ids, replay: Ids, pinned: npt.NDArray[np.bool_], known: Collec
     them there. `known` are storylines that were there before and have the same id in both."""
     lives, replays, cell_of, every, counted = _cells(live, replay, pinned)
     home, lead = _mains(lives, replays, every, set(known))
-    sizes: dict[int, int] = {}
-    for one, count in zip(lives, every, strict=True):
-        sizes[one] = sizes.get(one, 0) + count
+    sizes, replay_sizes = _totals(lives, every), _totals(replays, every)
     joins: dict[int, list[Part]] = {}
     leaves: dict[int, list[Part]] = {}
     alone, elsewhere = np.zeros(len(lives), bool), np.zeros(len(lives), bool)
@@ -94,6 +94,7 @@ def changed(live: Ids, replay: Ids, pinned: npt.NDArray[np.bool_], known: Collec
         people_elsewhere=int((elsewhere[cell_of] & pinned).sum()),
         stands_for=lead,
         sizes=sizes,
+        replay_sizes=replay_sizes,
     )
 
 
@@ -108,6 +109,13 @@ def _cells(
     counted = np.bincount(cell_of[~pinned], minlength=len(keys))
     first, second = lives[keys // len(replays)], replays[keys % len(replays)]
     return first.tolist(), second.tolist(), cell_of, every.tolist(), counted.tolist()
+
+
+def _totals(storylines: list[int], counts: list[int]) -> dict[int, int]:
+    totals: dict[int, int] = {}
+    for one, count in zip(storylines, counts, strict=True):
+        totals[one] = totals.get(one, 0) + count
+    return totals
 
 
 def _mains(

@@ -130,10 +130,14 @@ class _Names:
         articles = self._found.sizes.get(storyline, 0)
         return {"id": storyline, "headline": self._live_names.get(storyline, ""), "articles": articles}
 
-    def of_replay(self, storyline: int, away_from: int) -> dict[str, Any] | None:
-        """The live storyline for which one of the replay stands; None where it is a new one beside `away_from`."""
+    def of_replay(self, storyline: int, away_from: int) -> dict[str, Any]:
+        """The live storyline for which one of the replay stands, with its articles live; without an id where it is a
+        new one beside `away_from`, with its articles in the replay."""
         stands_for = self._found.stands_for[storyline]
-        return None if stands_for == away_from else self.of_live(stands_for)
+        if stands_for != away_from:
+            return self.of_live(stands_for)
+        headline, articles = self._replay_names.get(storyline, ""), self._found.replay_sizes.get(storyline, 0)
+        return {"id": None, "headline": headline, "articles": articles}
 
     def merged(self, limit: int) -> dict[str, Any]:
         every = self._found.merged
@@ -158,11 +162,7 @@ class _Names:
                 "storyline": self.of_live(one.live),
                 "stay": one.stay,
                 "parts": [
-                    {
-                        "headline": self._replay_names.get(part.replay, ""),
-                        "articles": part.articles,
-                        "joins": self.of_replay(part.replay, one.live),
-                    }
+                    {"articles": part.articles, "to": self.of_replay(part.replay, one.live)}
                     for part in one.parts[:limit]
                 ],
                 "more": max(len(one.parts) - limit, 0),

@@ -112,7 +112,7 @@ class _Run:
     def __init__(self, live: Ledger, beside: Ledger, version: str, found: _Archive, folder: Path, say: Say) -> None:
         self._live, self._beside, self._version = live, beside, version
         self._found, self._folder, self._say = found, folder, say
-        self.counts = Counts(declared_within=sum(row["opened"] >= found.window.began for row in found.declared))
+        self.counts = Counts(declared_within=sum(row["opened"] >= found.window.since for row in found.declared))
         self.first = 1
         self._told = self._began = time.monotonic()
         self._total = found.window.count + (found.before.count if found.before else 0)
@@ -133,7 +133,7 @@ class _Run:
             self._progress("copied", count, before.count if before else 0)
         with self._beside.write() as tx:
             archive.count_members(tx)
-            archive.number_from(tx, self._found.last_storyline)
+            archive.number_from(tx, max(self._found.last_storyline, *self.counts.known, 0))
         self.counts.remembered = count
 
     def file(self, clusterer: Clusterer, batch: int) -> None:
@@ -212,7 +212,7 @@ class _Run:
 
     def _progress(self, what: str, done: int, total: int) -> None:
         moment = time.monotonic()
-        if moment - self._told < TELL_EVERY:
+        if moment - self._told < TELL_EVERY or done >= total:
             return
         self._told = moment
         rate = done / (moment - self._began)
