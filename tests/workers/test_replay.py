@@ -137,6 +137,7 @@ def test_a_lower_threshold_shows_what_would_be_merged_and_who_would_move(ledger:
     found = again(ledger, threshold=-900.0)
     (merge,) = found["merged"]["shown"]
     assert [one["id"] for one in merge["storylines"]] == desk.where(flood[0], trial[0])
+    assert merge["into"]["id"] == desk.where(flood[0])[0]
     assert [one["come"] for one in merge["storylines"]] == [3, 2]
     (moved,) = found["moved"]["shown"]
     assert (moved["article"], moved["from"]["id"], moved["to"]["id"]) == (single, *desk.where(single, flood[0]))

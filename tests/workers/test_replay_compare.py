@@ -39,6 +39,14 @@ def test_one_that_becomes_several_is_split_and_its_largest_part_stays() -> None:
     assert found.merged == ()
 
 
+def test_a_part_that_leaves_one_and_takes_in_another_is_new() -> None:
+    found = changed("11111111122", "77777888888")
+    (merge,), (split,) = found.merged, found.split
+    assert merge.parts == (Part(1, 8, 4), Part(2, 8, 2))
+    assert split.parts == (Part(1, 8, 4),)
+    assert found.stands_for == {7: 1}
+
+
 def test_articles_that_go_alone_are_told_one_by_one_the_largest_storyline_first() -> None:
     found = changed("1122223", "1122213", known={1, 2})
     assert found.single.tolist() == [5]

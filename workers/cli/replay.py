@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -53,10 +54,9 @@ def replay(
         raise UsageError(
             f"from {begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC there is no time; --since is earlier"
         )
-    signal.signal(signal.SIGTERM, _interrupted)  # what was copied goes, however it ends
     settings = load(log_level="error")
     logs.configure(settings, "replay")
-    with ledger() as (_, opened):
+    with _ended_like_ctrl_c(), ledger() as (_, opened):
         found = replaying.replay(
             opened,
             version(settings.model),
@@ -71,8 +71,18 @@ def replay(
     print_json(found) if as_json else _show(found)
 
 
-def _interrupted(*_: object) -> None:
-    raise KeyboardInterrupt
+@contextlib.contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """What was copied goes when the process is asked to end, too."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _list(as_json: bool) -> None:
@@ -159,10 +169,10 @@ def _agreement(found: Mapping[str, Any] | None) -> None:
 def _merged(found: Mapping[str, Any]) -> None:
     _say(f"\n{_count(found['storylines'], 'storyline')} would take in others: {_count(found['articles'], 'article')}")
     for one in found["shown"]:
-        first, *others = one["storylines"]
-        _say(f"  {_name(first)}")
-        for other in others:
-            _say(f"    would take in {other['come']} of {_name(other)}")
+        _say(f"  {_name(one['into'])}")
+        for other in one["storylines"]:
+            if other["id"] != one["into"]["id"]:
+                _say(f"    would take in {other['come']} of {_name(other)}")
         _more(one["more"])
     _rest(found)
 

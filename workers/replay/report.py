@@ -88,7 +88,7 @@ def _moved(
             "article": article,
             "title": titles.get(article, ""),
             "from": names.of_live(home),
-            "to": names.of_replay(now, home),
+            "to": names.of_replay(now),
             "why": _why(reasons.get(article, {})),
         }
         for article, home, now in zip(chosen, homes[places].tolist(), filed[places].tolist(), strict=True)
@@ -120,7 +120,7 @@ class _Names:
     def learn(self, lives: Iterable[int], replays: Iterable[int]) -> None:
         """Read the names of these storylines, and of those that the replay's stand for."""
         new = set(replays) - self._replay_names.keys()
-        stand = {self._found.stands_for[one] for one in new}
+        stand = {self._found.stands_for[one] for one in new if one in self._found.stands_for}
         with self.beside.read() as tx:
             self._replay_names |= archive.headlines(tx, new)
         with self.live.read() as tx:
@@ -130,12 +130,11 @@ class _Names:
         articles = self._found.sizes.get(storyline, 0)
         return {"id": storyline, "headline": self._live_names.get(storyline, ""), "articles": articles}
 
-    def of_replay(self, storyline: int, away_from: int) -> dict[str, Any]:
+    def of_replay(self, storyline: int) -> dict[str, Any]:
         """The live storyline for which one of the replay stands, with its articles live; without an id where it is a
-        new one beside `away_from`, with its articles in the replay."""
-        stands_for = self._found.stands_for[storyline]
-        if stands_for != away_from:
-            return self.of_live(stands_for)
+        new one, with its articles in the replay."""
+        if storyline in self._found.stands_for:
+            return self.of_live(self._found.stands_for[storyline])
         headline, articles = self._replay_names.get(storyline, ""), self._found.replay_sizes.get(storyline, 0)
         return {"id": None, "headline": headline, "articles": articles}
 
@@ -144,7 +143,7 @@ class _Names:
         self.learn({part.live for one in every[:limit] for part in one.parts}, {one.replay for one in every[:limit]})
         shown = [
             {
-                "headline": self._replay_names.get(one.replay, ""),
+                "into": self.of_replay(one.replay),
                 "storylines": [self.of_live(part.live) | {"come": part.articles} for part in one.parts[: limit + 1]],
                 "more": max(len(one.parts) - limit - 1, 0),
             }
@@ -161,10 +160,7 @@ class _Names:
             {
                 "storyline": self.of_live(one.live),
                 "stay": one.stay,
-                "parts": [
-                    {"articles": part.articles, "to": self.of_replay(part.replay, one.live)}
-                    for part in one.parts[:limit]
-                ],
+                "parts": [{"articles": part.articles, "to": self.of_replay(part.replay)} for part in one.parts[:limit]],
                 "more": max(len(one.parts) - limit, 0),
             }
             for one in every[:limit]
