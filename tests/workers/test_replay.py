@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import select, update
 
 from pipeline.errors import InputError
-from pipeline.ledger import Ledger, archive, commands, storylines
+from pipeline.ledger import Ledger, archive, commands, open_ledger, storylines
 from pipeline.ledger.schema import metadata
 from pipeline.ledger.schema import storylines as storyline_table
 from pipeline.storylines.options import FilingOptions
@@ -174,7 +175,14 @@ def test_declared_storylines_are_declared_beforehand_with_their_vectors(ledger: 
     assert found["agreement"]["bcubed"]["f1"] == 1.0
 
 
-def test_a_reprint_of_what_is_not_remembered_any_more_stays_a_reprint(ledger: Ledger) -> None:
+def test_filing_waits_for_no_vector_of_a_declared_storyline(ledger: Ledger) -> None:
+    desk = Desk(ledger)
+    desk.file("trial", "Marven")
+    desk.ask("declare", title="Vellmark harbour strike", text="Dockers strike.", lang="en")
+    assert again(ledger)["articles"]["filed"] == 1
+
+
+def test_a_reprint_of_what_is_not_remembered_any_more_stays_a_reprint(ledger: Ledger, tmp_path: Path) -> None:
     desk = Desk(ledger)
     desk.dispatch("flood", "Orsel", "First")
     desk.seconds += 3600
@@ -183,6 +191,17 @@ def test_a_reprint_of_what_is_not_remembered_any_more_stays_a_reprint(ledger: Le
     assert desk.memberships()[reprint]["kind"] == "duplicate"
     found = again(ledger, since=at(desk.seconds), window_hours=0.5, copy_window_hours=0.5)
     assert (found["articles"]["window"], found["articles"]["remembered"]) == (1, 1)
+    with ledger.read() as tx:
+        span = archive.span(tx, at(3600), EVENING)
+        assert span is not None
+        copied = archive.portion(tx, span, VERSION, 0, 10)
+        homes = archive.homes(tx, {row["storyline_id"] for row in copied})
+    with closing(open_ledger(f"sqlite:///{tmp_path}/beside.db", upgrade=True)) as beside, beside.write() as tx:
+        archive.open_homes(tx, homes, NOON)
+        archive.lay_out(tx, copied, VERSION, filed=True)
+        known = list(storylines.remembered(tx, VERSION, NOON))
+    assert [one.copy_of is not None for one in known] == [True, False]
+    assert known[0].article.id == reprint
 
 
 def test_articles_without_a_vector_are_counted_and_filed_by_their_words(ledger: Ledger) -> None:
