@@ -7,7 +7,7 @@ import sys
 import typer
 
 from pipeline.errors import SluglineError, UsageError
-from workers.cli import content, feeds, ops, services, storylines
+from workers.cli import content, feeds, ops, replay, services, storylines
 
 app = typer.Typer(
     name="slugline",
@@ -20,6 +20,7 @@ services.register(app)
 feeds.register(app)
 content.register(app)
 storylines.register(app)
+replay.register(app)
 ops.register(app)
 
 
