@@ -156,7 +156,7 @@ class _Run:
                 with self._beside.write() as tx:
                     archive.drop_events(tx)
             self._progress("filed", self.counts.copied, window.count)
-        while clusterer.step(max(clock, window.ended)):
+        while clusterer.step(max(clock, window.ended)) or not clusterer.settled:
             pass
         self.counts.filing_seconds = time.monotonic() - self._began
         self.counts.disk_bytes = _used(self._folder)
