@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, or_, select, update
+from sqlalchemy import Connection, RowMapping, func, or_, select, update
 
 from pipeline.ledger.schema import changes
 
@@ -93,12 +93,24 @@ def joined_by_people(tx: Connection, storyline: int) -> bool:
 
 
 def parted_by_second_thoughts(tx: Connection, storyline: int) -> set[int]:
-    """The storylines that second thoughts split from this one, or this one from; to merge them again would go round in
-    circles."""
-    mine = or_(changes.c.storyline_id == storyline, changes.c.other_id == storyline)
+    """The storylines that came apart by second thoughts from what this one once was, by one split or several; to merge
+    them again would go round in circles."""
     standing = (changes.c.kind == "split", changes.c.command_id.is_(None), changes.c.undone.is_(None))
-    rows = tx.execute(select(changes.c.storyline_id, changes.c.other_id).where(mine, *standing))
-    return {one for row in rows for one in row} - {storyline, None}
+    found, fresh = {storyline}, {storyline}
+    while fresh:
+        touched = or_(changes.c.storyline_id.in_(fresh), changes.c.other_id.in_(fresh))
+        rows = tx.execute(select(changes.c.storyline_id, changes.c.other_id).where(touched, *standing)).all()
+        fresh = {one for row in rows for one in row if one is not None} - found
+        found |= fresh
+    return found - {storyline}
+
+
+def merged_by_second_thoughts(tx: Connection, storyline: int) -> datetime | None:
+    """When second thoughts last merged another one into this storyline."""
+    mine = (changes.c.other_id == storyline, changes.c.kind == "merge", changes.c.command_id.is_(None))
+    chosen = select(func.max(changes.c.made)).where(*mine, changes.c.undone.is_(None))
+    found: datetime | None = tx.execute(chosen).scalar()
+    return found
 
 
 def take_back(tx: Connection, change_id: int, moment: datetime) -> None:

@@ -95,9 +95,11 @@ def assignments(tx: Connection, *, first: bool = False) -> dict[str, int]:
     return {external or url: storyline for external, url, storyline in tx.execute(rows)}
 
 
-def size(tx: Connection, storyline_id: int) -> int:
-    """How many originals a storyline has."""
+def size(tx: Connection, storyline_id: int, since: datetime | None = None) -> int:
+    """How many originals a storyline has, or how many of them were filed after `since`."""
     chosen = select(func.count()).where(memberships.c.storyline_id == storyline_id, memberships.c.kind == "original")
+    if since is not None:
+        chosen = chosen.where(memberships.c.filed > since)
     return int(tx.execute(chosen).scalar_one())
 
 

@@ -78,16 +78,24 @@ class Split:
 
 
 def second_thought(
-    storyline: int, filing: Filing, constraints: Constraints, read: Read, parted: Collection[int] = ()
+    storyline: int,
+    filing: Filing,
+    constraints: Constraints,
+    read: Read,
+    parted: Collection[int] = (),
+    *,
+    whole: bool = False,
 ) -> Merge | Split | None:
-    """What is to be done about a storyline, if anything; it is not merged with those from which it was `parted`.
+    """What is to be done about a storyline, if anything; it is not merged with those from which it was `parted`, and
+    not split if it is to stay `whole`.
 
     Costs at most some 50 comparisons of an article with a few storylines each, and a few hundred where a large one is
     split.
     """
     if storyline in constraints.locked:
         return None
-    return _merge(storyline, filing, constraints, read, parted) or _split(storyline, filing, constraints, read)
+    merge = _merge(storyline, filing, constraints, read, parted)
+    return merge or (None if whole else _split(storyline, filing, constraints, read))
 
 
 def _merge(

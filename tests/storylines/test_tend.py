@@ -123,6 +123,10 @@ def test_a_split_that_people_forbid_is_none(desk: Desk, constraints: Constraints
     assert second_thought(50, desk.filing, constraints, mixed(desk)) is None
 
 
+def test_one_that_is_to_stay_whole_is_not_split(desk: Desk) -> None:
+    assert second_thought(50, desk.filing, Constraints(), mixed(desk), whole=True) is None
+
+
 def test_those_outside_the_sample_go_where_they_are_nearer(desk: Desk) -> None:
     held = [trial(n, n / 10) if n % 3 == 0 else flood(n, n / 10) for n in range(1, 31)]
     for one in held:

@@ -18,7 +18,7 @@ from pipeline.ledger.schema import metadata
 from pipeline.ledger.schema import storylines as storyline_table
 from pipeline.storylines.options import FilingOptions
 from tests.storylines.wire import about
-from tests.workers.changing import Desk
+from tests.workers.changing import ALONE, Desk
 from tests.workers.wire import NOON, VERSION, at, embedded, filed, running
 from workers.clusterer import Clusterer
 from workers.replay import replay
@@ -33,7 +33,8 @@ def again(
     ledger: Ledger, since: datetime = NOON, until: datetime = EVENING, said: list[str] | None = None, **options: Any
 ) -> dict[str, Any]:
     say = (said if said is not None else []).append
-    given = FilingOptions(**options)
+    # What is tested is filing: when second thoughts come depends on when the clusterer had nothing to file.
+    given = FilingOptions(**({"second_thoughts": False} | options))
     return replay(ledger, VERSION, since=since, until=until, options=given, batch=8, limit=5, say=say)
 
 
@@ -106,10 +107,21 @@ def test_what_was_filed_before_is_remembered_and_its_storylines_go_on(ledger: Le
 def test_articles_that_waited_together_are_filed_in_their_order(ledger: Ledger) -> None:
     for number in range(40):
         embedded(ledger, number, EVENTS[number % 4], PLACES[number % 5], hours=number / 10)
-    clusterer = Clusterer(ledger, VERSION)
+    clusterer = Clusterer(ledger, VERSION, options=ALONE)
     while clusterer.step(NOON):
         pass
     assert again(ledger)["agreement"]["bcubed"]["f1"] == 1.0
+
+
+def test_second_thoughts_come_to_an_end_in_a_replay_as_well(ledger: Ledger) -> None:
+    """Filed apart, and one in the end: what the live state holds in three storylines is one in the replay."""
+    desk = Desk(ledger)
+    desk.clusterer = Clusterer(ledger, VERSION, options=FilingOptions(threshold=900.0, second_thoughts=False))
+    for _ in range(3):
+        desk.file("flood", "Orsel")
+    found = again(ledger, second_thoughts=True)
+    assert found["settings"] == {}
+    assert (found["live"]["storylines"], found["replay"]["storylines"]) == (3, 1)
 
 
 def test_a_higher_threshold_shows_what_would_be_split_by_name(ledger: Ledger) -> None:
@@ -117,7 +129,7 @@ def test_a_higher_threshold_shows_what_would_be_split_by_name(ledger: Ledger) ->
     first, *_ = dispatches(desk)
     alone = desk.file("trial", "Marven")
     found = again(ledger, threshold=900.0)
-    assert found["settings"] == {"threshold": 900.0}
+    assert found["settings"] == {"threshold": 900.0, "second_thoughts": False}
     assert (found["live"]["storylines"], found["replay"]["storylines"]) == (2, 3)
     (split,) = found["split"]["shown"]
     (storyline,) = desk.where(first)

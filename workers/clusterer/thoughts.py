@@ -21,15 +21,19 @@ log = logs.get("clusterer")
 
 def look(tx: Connection, memory: Memory, storyline: int, moment: datetime) -> Merge | Split | None:
     """What is to be done about a storyline, if anything; reads only."""
-    since = moment - memory.options.horizon
-    if not memory.hindsight.grown(storyline, coverage.size(tx, storyline)):
+    since, size = moment - memory.options.horizon, coverage.size(tx, storyline)
+    if not memory.hindsight.grown(storyline, size):
         return None
 
     def read(one: int, most: int) -> Sequence[Article]:
         return coverage.sample(tx, memory.version, one, since, most)
 
     parted = ledger_changes.parted_by_second_thoughts(tx, storyline)
-    return second_thought(storyline, memory.filing, memory.constraints, read, parted)
+    merged = ledger_changes.merged_by_second_thoughts(tx, storyline)
+    # What second thoughts brought together they do not take apart until as much has come to it as there was: so they
+    # come to an end.
+    whole = merged is not None and 2 * coverage.size(tx, storyline, merged) < size
+    return second_thought(storyline, memory.filing, memory.constraints, read, parted, whole=whole)
 
 
 def act(tx: Connection, memory: Memory, thought: Merge | Split, moment: datetime) -> None:
