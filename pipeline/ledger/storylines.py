@@ -12,7 +12,7 @@ from sqlalchemy import Connection, RowMapping, func, select, update
 
 from pipeline import urls
 from pipeline.errors import LeaseLostError
-from pipeline.ledger import events, revisions
+from pipeline.ledger import events, revisions, sealed
 from pipeline.ledger.schema import articles, memberships, storylines
 from pipeline.records import Article, ArticleState, Storyline, Vector
 
@@ -383,6 +383,9 @@ def article_of(row: Mapping[Any, Any]) -> Article:
         backfill=row["backfill"],
         vector=unpack(row["vector"]),
         signature=row["signature"],
+        features=sealed.unseal(
+            row["features"], title=row["told"], text=row["text"], outlet=row["outlet"], url=row["url"]
+        ),
     )
 
 
