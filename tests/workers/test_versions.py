@@ -299,7 +299,7 @@ def test_a_rebuild_after_updates_gives_the_same_state(paper: Paper) -> None:
     for article in new:
         assert steady._memory.filing.decide(article).why() == fresh._memory.filing.decide(article).why()
     for storyline in range(1, len(TOPICS) + 2):
-        assert steady._memory.telling.tell(storyline) == fresh._memory.telling.tell(storyline) != ("", "")
+        assert steady._memory.tell(tx, storyline) == fresh._memory.tell(tx, storyline) != ("", "")
 
 
 def test_while_it_is_looked_into_a_rebuild_still_has_it(paper: Paper) -> None:
