@@ -95,7 +95,7 @@ HOT: dict[str, Callable[[Connection], Any]] = {
     "record_entries of a feed": lambda tx: articles.record_entries(tx, _ENTRIES, START, feed_id=2),
     "places": lambda tx: storylines.places(tx, [1, 2, 3]),
     "remembered": lambda tx: list(storylines.remembered(tx, VERSION, at(-86_400))),
-    "filed_after": lambda tx: list(storylines.filed_after(tx, VERSION, ROWS - 500)),
+    "filed_after": lambda tx: list(storylines.filed_after(tx, VERSION, ROWS - 50)),
     "told.originals": lambda tx: told.originals(tx, 1, 20, 1000),
     "number": lambda tx: events.number(tx, 500),
     "after": lambda tx: events.after(tx, 100, 500),

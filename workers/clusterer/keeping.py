@@ -40,12 +40,12 @@ class Snapshot:
         """Memory is what this snapshot says."""
         self.stamp, self.changed, self.articles, self._made = header.stamp, False, 0, header.made
 
-    def due(self, moment: datetime, *, idle: bool) -> bool:
+    def due(self, moment: datetime, every: int, *, idle: bool) -> bool:
         """Whether to write it for the sake of a quick start."""
         if not self.articles or self.stamp is None:
             return False
         rested = self._made is None or abs(moment - self._made) >= KEEP_AFTER
-        return self.articles >= KEEP_EVERY or (idle and rested)
+        return self.articles >= every or (idle and rested)
 
     def write(self, tx: Connection, filing: Filing, header: Header, changed: Iterable[Part] | None = None) -> None:
         """Store what has changed since the last time: `changed`, if it was dumped before the transaction began.

@@ -43,13 +43,16 @@ class Clusterer:
         options: FilingOptions = FilingOptions(),  # noqa: B008 - frozen
         batch: int = 64,
         leader_seconds: float = 10.0,
+        keep_every: int = keeping.KEEP_EVERY,
     ) -> None:
-        """`version` names the vectors to file by: those of another model or preparation are never compared."""
+        """`version` names the vectors to file by: those of another model or preparation are never compared. What is
+        remembered is stored after every `keep_every` articles."""
         self._ledger = ledger
         self._version = version
         self._options = options
         self._batch = batch
         self._leader_seconds = leader_seconds
+        self._keep_every = keep_every
         self._owner = owner()
         self._token: int | None = None
         self._look_at = NEVER  # when the role is to be taken or renewed
@@ -223,7 +226,7 @@ class Clusterer:
 
     def _keep(self, moment: datetime, *, idle: bool) -> None:
         """Store what memory has become, now and then, so that a start has little to read again."""
-        if self._token is not None and self._memory.snapshot.due(moment, idle=idle):
+        if self._token is not None and self._memory.snapshot.due(moment, self._keep_every, idle=idle):
             self._memory.keep_for_later(self._ledger, self._guard, moment)
 
     def _take_up(self, moment: datetime) -> None:
