@@ -53,7 +53,8 @@ def told(ledger: Ledger) -> list[tuple[Any, ...]]:
     """What the ledger says of its storylines."""
     names = ("id", "headline", "lead", "articles", "originals", "outlets", "merged_into")
     with ledger.read() as tx:
-        return [tuple(row) for row in tx.execute(select(*(storyline_table.c[name] for name in names)))]
+        chosen = select(*(storyline_table.c[name] for name in names)).order_by(storyline_table.c.id)
+        return [tuple(row) for row in tx.execute(chosen)]
 
 
 Act = Callable[[Ledger], int | None]

@@ -1,4 +1,4 @@
-"""A second clusterer, in a process of its own, takes over when the first one falls silent, and is not disturbed by it."""
+"""A second clusterer, in a process of its own, takes over when the first one falls silent, undisturbed by it."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from workers import logs
 from workers.clusterer import commands as commanded
 from workers.clusterer import keeping, lives
 from workers.clusterer.memory import Memory
+from workers.clusterer.renewing import renewed
 from workers.clusterer.uptake import FEW, Uptake
 from workers.process import Stop, now, owner
 
@@ -136,17 +137,22 @@ class Clusterer:
         self._look_at = moment + timedelta(seconds=pause)
         return token
 
-    def _rebuild(self, moment: datetime, *, anew: bool = False) -> None:
-        """Remember what was filed. The claim is renewed on the way: a rebuild that outlasts it would have the stand-by
-        begin one of its own, and so for ever."""
+    def _rebuild(self, moment: datetime, *, anew: bool = False, settled: bool = False) -> None:
+        """Remember what was filed; `anew`: whatever the snapshot says; `settled`: no more vectors will come.
+
+        The claim is renewed on the way: a rebuild that outlasts it would have the stand-by begin one of its own, and so
+        for ever.
+        """
 
         def still(reached: datetime) -> None:
             if reached >= self._look_at and self._claim(reached) != self._token:
                 raise FencedError("another clusterer took over during the rebuild")
 
-        self._memory = Memory.rebuilt(self._ledger, self._version, self._options, moment, still, anew=anew)
-        if self._memory.snapshot.stamp is None:
-            self._memory.keep_all(self._ledger, self._guard, moment, still)
+        with renewed(still, moment, self._leader_seconds / 3) as holds:
+            self._memory = Memory.rebuilt(self._ledger, self._version, self._options, moment, holds, anew=anew)
+            self._memory.lacks &= not settled
+            if self._memory.snapshot.stamp is None:
+                self._memory.keep_all(self._ledger, self._guard, moment, holds)
 
     def _apply(self, moment: datetime) -> int:
         with self._ledger.read() as tx:
@@ -237,7 +243,7 @@ class Clusterer:
             lacking = reembed.lacking(tx, self._version, moment - self._options.horizon, FEW + 1)
         if self._uptake.is_due([article for article, _ in lacking], moment):
             log.info("taking up new vectors", without=len(lacking))
-            self._rebuild(moment, anew=True)
+            self._rebuild(moment, anew=True, settled=True)
 
     def _stumbled(self, article: int, error: Exception, moment: datetime) -> None:
         """The batch was rolled back at this article: try once more from a rebuilt state, then do without it."""
