@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -53,11 +53,12 @@ def header(tx: Connection) -> Header | None:
         return None
 
 
-def parts(tx: Connection) -> Iterator[tuple[str, bytes]]:
+def parts(tx: Connection) -> Generator[tuple[str, bytes], None, None]:
     """All parts, in no particular order."""
     chosen = select(snapshots.c.part, snapshots.c.content).where(snapshots.c.part != _HEADER)
-    for row in tx.execute(chosen.execution_options(yield_per=_ROWS)):
-        yield row.part, row.content
+    with tx.execute(chosen.execution_options(yield_per=_ROWS)) as result:
+        for row in result:
+            yield row.part, row.content
 
 
 def put(tx: Connection, changed: Iterable[tuple[str, bytes | None]]) -> None:

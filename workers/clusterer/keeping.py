@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
@@ -17,7 +20,8 @@ from workers import logs
 log = logs.get("clusterer")
 KEEP_EVERY = 500  # articles filed: at most so many are replayed at a start, which takes a second or two
 KEEP_AFTER = timedelta(minutes=1)  # an idle clusterer stores what fewer articles changed
-_PARTS_AT_ONCE = 1000  # in one transaction while all is written: others wait for the write lock no longer than that
+_PARTS_AT_ONCE = 250  # in one transaction while all is written: others wait for the write lock no longer than that
+_PAUSE_SECONDS = 0.02  # then, since SQLite gives the lock to whoever asks in the right moment
 _LOOK_EVERY = 500  # parts read between two looks at the claim
 
 Part = tuple[str, bytes | None]
@@ -73,7 +77,7 @@ class Snapshot:
             with ledger.write() as tx:
                 guard(tx)
                 snapshots.put(tx, some)
-            still()
+            _make_way(still)
         with ledger.write() as tx:
             guard(tx)
             snapshots.finish(tx, header)
@@ -90,7 +94,25 @@ def take_away(ledger: Ledger, guard: Guard, still: Callable[[], None]) -> None:
         with ledger.write() as tx:
             guard(tx)
             some = snapshots.clear(tx)
-        still()
+        if some:
+            _make_way(still)
+
+
+def _make_way(still: Callable[[], None]) -> None:
+    time.sleep(_PAUSE_SECONDS)
+    still()
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without looking for garbage, of which there is none: each look goes through all that has been loaded."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def load(
@@ -103,7 +125,8 @@ def load(
     against = _against(tx, header, version, options)
     if against is None:
         try:
-            return Filing.load(_watched(snapshots.parts(tx), still), options), header
+            with _undisturbed(), contextlib.closing(snapshots.parts(tx)) as parts:
+                return Filing.load(_watched(parts, still), options), header
         except InputError as error:
             against = str(error)
     log.warning("snapshot not used, what was filed is read again", reason=against)
