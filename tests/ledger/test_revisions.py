@@ -92,6 +92,7 @@ def test_meanwhile_it_stays_in_its_storyline_and_in_what_a_rebuild_reads(ledger:
     with ledger.read() as tx:
         (filed,) = storylines.remembered(tx, VERSION, at(-60))
         assert [one["id"] for one in storylines.coverage(tx, 1, 5)] == [1]
+        assert [one.title for one in originals(tx, 1, 20, 1000)] == ["Mill closes"]
     assert (filed.article.title, filed.article.text) == ("Mill closes", OLD.text)
     assert filed.article.vector is not None
 

@@ -45,9 +45,9 @@ class Snapshot:
         self.stamp, self.changed, self.articles, self._made = header.stamp, False, 0, header.made
 
     def due(self, moment: datetime, every: int, *, idle: bool) -> bool:
-        """Whether to write it for the sake of a quick start."""
-        if not self.articles or self.stamp is None:
-            return False
+        """Whether to write it now: for the sake of a quick start, or since it ought to have been."""
+        if self.changed or not self.articles or self.stamp is None:
+            return self.changed
         rested = self._made is None or abs(moment - self._made) >= KEEP_AFTER
         return self.articles >= every or (idle and rested)
 
