@@ -13,7 +13,7 @@ import numpy as np
 import structlog
 from clustering_wire import START, Wire
 
-from pipeline.ledger import Ledger, articles, open_ledger, storylines, work
+from pipeline.ledger import Ledger, articles, open_ledger, sealed, storylines, work
 from pipeline.records import Article, ArticleState
 from workers.clusterer import Clusterer
 
@@ -68,7 +68,9 @@ def _take_in(ledger: Ledger, part: list[Article]) -> int:
     with ledger.write() as tx:
         for article in part:
             row = asdict(article) | {"id": str(article.id), "source": article.outlet}
-            made = articles.import_text(tx, row, START, article.signature)
+            url, features = articles.import_url(row), article.features or b""
+            told = {"title": article.title, "text": article.text, "outlet": article.outlet, "url": url}
+            made = articles.import_text(tx, row, START, article.signature, sealed.seal(features, **told))
             if made is None or article.vector is None:
                 continue
             job = f"job-{made}"

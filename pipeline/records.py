@@ -207,7 +207,8 @@ class Extraction:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
     """What is kept beside a text so that filing need not compute it: the MinHash of its words (`storylines.copies`) and
-    its terms (`storylines.evidence`), packed. None where there is none; filing then reads the text."""
+    its terms (`storylines.evidence`), packed and sealed (`ledger.sealed`). None where there is none; filing then reads
+    the text."""
 
     signature: bytes | None = None
     features: bytes | None = None

@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     """Attempts before an article is parked as dead."""
     retry_base_seconds: float = Field(default=30.0, gt=0)
     """Delay before the second attempt; doubled for each further one, at most an hour."""
-    leader_seconds: float = Field(default=10.0, gt=1)
+    leader_seconds: float = Field(default=6.0, gt=1)
     """The clusterer's and the relay's claim to be the only one; a stand-by takes over after this silence."""
 
     file_batch: int = Field(default=64, ge=1, le=1024)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.ledger import sealed
 from pipeline.ledger.work import Claim
 from pipeline.records import Extraction, Marks
-from pipeline.storylines import copies
+from pipeline.storylines import copies, evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,4 +35,8 @@ def of_page(page: Extraction, asked: Asked) -> Marks:
 
 def of_text(title: str, text: str, *, lang: str | None, outlet: str, url: str) -> Marks:
     """The marks of any text. The only place that makes them."""
-    return Marks(signature=copies.signature(text))
+    features = evidence.stored(title, text, lang, outlet, url)
+    return Marks(
+        signature=copies.signature(text),
+        features=sealed.seal(features, title=title, text=text, outlet=outlet, url=url),
+    )

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from pipeline.ledger import coverage
-from pipeline.ledger.schema import articles, memberships, storylines, texts
-from pipeline.records import Article, ArticleState
+from pipeline.ledger.schema import articles, memberships, storylines
+from pipeline.records import ArticleState
 
 
 def leave(tx: Connection, article_id: int) -> int | None:
@@ -51,21 +51,6 @@ def titles(tx: Connection, storyline_id: int) -> list[str]:
     chosen = select(articles.c.title).join(memberships, memberships.c.article_id == articles.c.id)
     own = select(storylines.c.title).where(storylines.c.id == storyline_id)
     return [*tx.execute(chosen.where(memberships.c.storyline_id == storyline_id)).scalars(), *tx.execute(own).scalars()]
-
-
-def recent_originals(tx: Connection, storyline_id: int, most: int) -> list[Article]:
-    """The originals filed last, oldest first, with their texts: what the storyline is told by."""
-    current = and_(texts.c.article_id == articles.c.id, texts.c.generation == memberships.c.generation)
-    columns = ("id", "title", "seen", "url", "outlet", "lang", "published")
-    chosen = (
-        select(*(articles.c[name] for name in columns), texts.c.text)
-        .join(memberships, memberships.c.article_id == articles.c.id)
-        .join(texts, current)
-        .where(memberships.c.storyline_id == storyline_id, memberships.c.kind == "original")
-        .order_by(memberships.c.position.desc())
-        .limit(most)
-    )
-    return [Article(**row) for row in tx.execute(chosen).mappings()][::-1]
 
 
 def retell(

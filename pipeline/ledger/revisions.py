@@ -18,6 +18,7 @@ from pipeline.ledger.schema import UtcDateTime, articles, memberships, texts, ve
 from pipeline.records import ArticleState
 
 FILED = (ArticleState.FILED, ArticleState.DUPLICATE)
+_MARKED = (texts.c.text, texts.c.signature, texts.c.features)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +105,7 @@ def current(version: str) -> Select[Any]:
     """All columns of articles, with text and vector (of that model and preparation) of their current versions."""
     text = and_(texts.c.article_id == articles.c.id, texts.c.generation == articles.c.generation)
     vector = _vector(vectors, version, articles.c.generation)
-    chosen = select(articles, texts.c.title.label("told"), texts.c.text, texts.c.signature, vectors.c.vector)
+    chosen = select(articles, texts.c.title.label("told"), *_MARKED, vectors.c.vector)
     return chosen.join(texts, text).outerjoin(vectors, vector)
 
 
@@ -115,7 +116,7 @@ def as_filed(version: str) -> Select[Any]:
     text = and_(texts.c.article_id == articles.c.id, texts.c.generation == memberships.c.generation)
     vector = func.coalesce(vectors.c.vector, newest.c.vector).label("vector")
     return (
-        select(articles, texts.c.title.label("told"), texts.c.text, texts.c.signature, vector)
+        select(articles, texts.c.title.label("told"), *_MARKED, vector)
         .join(memberships, memberships.c.article_id == articles.c.id)
         .join(texts, text)
         .outerjoin(vectors, _vector(vectors, version, memberships.c.generation))

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, update
 
 from pipeline import urls
 from pipeline.errors import LeaseLostError
-from pipeline.ledger import events, revisions
+from pipeline.ledger import events, revisions, sealed
 from pipeline.ledger.schema import articles, memberships, storylines
 from pipeline.records import Article, ArticleState, Storyline, Vector
 
@@ -32,6 +32,7 @@ class Filed:
     storyline: int
     copy_of: int | None
     position: int
+    moment: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +88,19 @@ def remembered(tx: Connection, version: str, since: datetime) -> Iterator[Filed]
     # Reading begins there: to look through all that was ever filed, or to sort texts, would take its time.
     order = (memberships.c.filed, memberships.c.position)
     first = select(memberships.c.position).where(filed).order_by(*order).limit(1).scalar_subquery()
-    chosen = (
-        revisions.as_filed(version)
-        .add_columns(memberships.c.storyline_id, memberships.c.position)
-        .where(filed, memberships.c.position >= first)
-        .order_by(memberships.c.position)
-    )
+    return _as_filed(tx, version, filed, memberships.c.position >= first)
+
+
+def filed_after(tx: Connection, version: str, position: int) -> Iterator[Filed]:
+    """The same of what comes after a place in that order."""
+    return _as_filed(tx, version, memberships.c.position > position)
+
+
+def _as_filed(tx: Connection, version: str, *wanted: ColumnElement[bool]) -> Iterator[Filed]:
+    columns = (memberships.c.storyline_id, memberships.c.position, memberships.c.filed.label("filed_at"))
+    chosen = revisions.as_filed(version).add_columns(*columns).where(*wanted).order_by(memberships.c.position)
     for row in tx.execute(chosen.execution_options(yield_per=500)).mappings():
-        yield Filed(article_of(row), row["storyline_id"], row["original_id"], row["position"])
-
-
-def told_again(
-    tx: Connection, version: str, since: datetime, storyline: int | None = None
-) -> list[tuple[Article, int]]:
-    """Articles filed after `since` that have been told in a newer version, in that one, with their storylines; the one
-    that was edited last comes last. Of one `storyline` where that is given."""
-    newer = articles.c.generation > memberships.c.generation
-    chosen = (
-        revisions.current(version)
-        .join(memberships, memberships.c.article_id == articles.c.id)
-        .add_columns(memberships.c.storyline_id)
-        .where(memberships.c.filed >= since, newer, articles.c.state == ArticleState.FILED)
-        .order_by(articles.c.revised, articles.c.id)
-    )
-    if storyline is not None:
-        chosen = chosen.where(memberships.c.storyline_id == storyline)
-    return [(article_of(row), row["storyline_id"]) for row in tx.execute(chosen).mappings()]
+        yield Filed(article_of(row), row["storyline_id"], row["original_id"], row["position"], row["filed_at"])
 
 
 def last_position(tx: Connection) -> int:
@@ -375,6 +363,9 @@ def article_of(row: Mapping[Any, Any]) -> Article:
         backfill=row["backfill"],
         vector=unpack(row["vector"]),
         signature=row["signature"],
+        features=sealed.unseal(
+            row["features"], title=row["told"], text=row["text"], outlet=row["outlet"], url=row["url"]
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from pipeline.ledger import Ledger, apart, articles, events, lives, polls, storylines, work
+from pipeline.ledger import Ledger, apart, articles, events, lives, polls, storylines, told, work
 from pipeline.ledger.engine import Ledger as Opened
 from pipeline.records import ArticleState
 from tests.ledger.making import START, VERSION, at, entry
@@ -94,8 +94,9 @@ HOT: dict[str, Callable[[Connection], Any]] = {
     "embedded": lambda tx: storylines.embedded(tx, VERSION, 64),
     "record_entries of a feed": lambda tx: articles.record_entries(tx, _ENTRIES, START, feed_id=2),
     "places": lambda tx: storylines.places(tx, [1, 2, 3]),
-    "told_again": lambda tx: storylines.told_again(tx, VERSION, at(-86_400)),
     "remembered": lambda tx: list(storylines.remembered(tx, VERSION, at(-86_400))),
+    "filed_after": lambda tx: list(storylines.filed_after(tx, VERSION, ROWS - 50)),
+    "told.originals": lambda tx: told.originals(tx, 1, 20, 1000),
     "number": lambda tx: events.number(tx, 500),
     "after": lambda tx: events.after(tx, 100, 500),
     "expire": lambda tx: events.expire(tx, at(-86_400), 500),

@@ -15,11 +15,13 @@ from pipeline.embedding import Embedder, prepare
 from pipeline.ledger import Ledger, reembed, storylines, work
 from pipeline.ledger.schema import memberships, texts, vectors
 from pipeline.settings import Settings
+from tests.storylines.wire import about
 from tests.workers.wire import NOON, VERSION, at, embedded, filed, row, states, take_in
 from workers import embed
 from workers.clusterer import Clusterer
 from workers.janitor import Janitor
 
+NEW = "made-up/better"
 LONG_AGO = NOON - timedelta(days=30)
 
 
@@ -167,3 +169,69 @@ def test_new_articles_are_no_part_of_it(sqlite_ledger: Ledger, embedder: Embedde
     embed.setup(Settings(), sqlite_ledger, embedder)
     assert lacking(sqlite_ledger, embedder.version) == []
     assert embed.embed_again("again-1", [fresh]) == 0
+
+
+# ---- the clusterer takes it up ----
+
+
+def embed_by(ledger: Ledger, version: str, ids: list[int]) -> None:
+    """What the job does, with a made-up model."""
+    with ledger.write() as tx:
+        for one in reembed.texts_of(tx, ids, version):
+            reembed.put(tx, one, version, storylines.pack(about("bridge", "orsel", noise=f"m{one.article_id}")), NOON)
+
+
+def test_the_clusterer_takes_new_vectors_up_once_nothing_lacks_them(ledger: Ledger) -> None:
+    ids = filed_by_the_old_model(ledger, 4)
+    at_work = Clusterer(ledger, NEW)
+    at_work.step(at(100))
+    by_words = at_work._memory
+    assert by_words.lacks, "it starts all the same"
+    embed_by(ledger, NEW, ids[1:])
+    at_work.step(at(200))
+    assert at_work._memory is by_words, "one is missing"
+    embed_by(ledger, NEW, ids)
+    at_work.step(at(210))
+    assert at_work._memory is by_words, "it looks once a minute"
+    at_work.step(at(270))
+    taken_up = at_work._memory
+    assert taken_up is not by_words
+    assert not taken_up.lacks
+    assert at_work.active
+    for second in (400, 5000, 20_000):
+        at_work.step(at(second))
+    assert at_work._memory is taken_up, "once"
+
+
+def test_what_was_taken_up_is_there_after_a_restart(ledger: Ledger) -> None:
+    ids = filed_by_the_old_model(ledger, 4)
+    first = Clusterer(ledger, NEW, leader_seconds=5)
+    first.step(at(100))
+    second = Clusterer(ledger, NEW, leader_seconds=5)
+    second.step(at(110))
+    assert second._memory.snapshot.stamp is not None
+    assert second._memory.lacks, "one that starts from the snapshot of the other knows that as well"
+    embed_by(ledger, NEW, ids)
+    second.step(at(180))
+    third = Clusterer(ledger, NEW, leader_seconds=5)
+    third.step(at(190))
+    assert not third._memory.lacks
+    assert third._memory.filing._index.nearest.dimension == 64, "its storylines have vectors"
+    assert third._memory.snapshot.articles == 0, "from the snapshot"
+
+
+def test_what_the_model_cannot_read_does_not_hold_it_up_for_ever(ledger: Ledger) -> None:
+    ids = filed_by_the_old_model(ledger, 4)
+    at_work = Clusterer(ledger, NEW)
+    at_work.step(at(100))
+    embed_by(ledger, NEW, ids[1:])
+    before = at_work._memory
+    for second in range(200, 1900, 100):
+        at_work.step(at(second))
+    assert at_work._memory is before
+    at_work.step(at(2001))
+    after = at_work._memory
+    assert after is not before
+    for second in range(2100, 12_000, 100):
+        at_work.step(at(second))
+    assert at_work._memory is after, "it is done without"

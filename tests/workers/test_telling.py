@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from pipeline.records import Article
-from workers.clusterer.telling import RECENT, Telling
+from workers.clusterer.telling import MOST, RECENT, Telling
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -51,3 +53,28 @@ def test_what_is_not_remembered_changes_nothing() -> None:
     telling.update(article(1, "Mill"), 8)
     assert telling.tell(7) == before
     assert telling.tell(8) == ("", "")
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_read_again_from_the_ledger_it_tells_as_if_it_had_been_kept(named: bool) -> None:
+    places = ("Orsel", "Marven", "Hexby", "Tarn", "Ostwick")
+    titles = [f"{what} in {place}" for what in ("Mill burns", "Flood", "Trial opens", "Derby ends") for place in places]
+    titles += [f"{title} now" for title in titles[:10]]
+    pages = [article(number, title, f"{title}.\n\nMore.") for number, title in enumerate(titles)]
+    kept, again = Telling(), Telling()
+    kept.recall(7, (), headline="", named=named)
+    for number, page in enumerate(pages):
+        again.drop(7)
+        assert 7 not in again
+        again.recall(7, pages[max(0, number - RECENT) : number], headline=kept.tell(7)[0], named=named)
+        assert again.tell(7) == kept.tell(7)
+        for telling in (kept, again):
+            telling.add(page, 7, copy_of=None)
+        assert again.tell(7) == kept.tell(7)
+
+
+def test_only_so_many_are_kept() -> None:
+    telling = Telling()
+    for storyline in range(MOST + 3):
+        telling.add(article(storyline, "Mill closes"), storyline, copy_of=None)
+    assert [one in telling for one in (0, 2, 3, MOST + 2)] == [False, False, True, True]

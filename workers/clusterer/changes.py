@@ -145,6 +145,7 @@ def rename(
     change = changes.record(tx, "rename", row["id"], moment, command=command_id, payload=payload, why=why)
     values = {"headline": name, "renamed": True}
     coverage.alter(tx, row["id"], values, "storyline.renamed", said(change), moment)
+    memory.telling.drop(row["id"])
     return change
 
 

@@ -10,14 +10,16 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from pipeline.errors import FencedError, InputError, LedgerError, SluglineError
-from pipeline.ledger import Ledger, commands, forgotten, roles, storylines
+from pipeline.ledger import Ledger, commands, forgotten, reembed, roles, storylines
 from pipeline.ledger import lives as ledger_lives
 from pipeline.records import Article
 from pipeline.storylines.filing import Decision, FilingOptions
 from workers import logs
 from workers.clusterer import commands as commanded
-from workers.clusterer import lives, thoughts
+from workers.clusterer import keeping, lives, thoughts
 from workers.clusterer.memory import Memory
+from workers.clusterer.renewing import renewed
+from workers.clusterer.uptake import FEW, Uptake
 from workers.process import Stop, now, owner
 
 log = logs.get("clusterer")
@@ -26,7 +28,6 @@ IDLE_SECONDS = 0.25  # between looks when nothing waits
 STAND_BY_SECONDS = 1.0  # between a stand-by's looks at the role
 TROUBLE_SECONDS = 2.0  # before the next try after the ledger or an article made trouble
 COMMANDS_AT_ONCE = 50
-FORGET_EVERY = 2000  # articles filed between two clean-ups of memory
 LATENCIES_KEPT = 100_000
 UNFILABLE = "unfilable"  # the reason under which articles that cannot be filed are parked
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -43,18 +44,21 @@ class Clusterer:
         options: FilingOptions = FilingOptions(),  # noqa: B008 - frozen
         batch: int = 64,
         leader_seconds: float = 10.0,
+        keep_every: int = keeping.KEEP_EVERY,
     ) -> None:
-        """`version` names the vectors to file by: those of another model or preparation are never compared."""
+        """`version` names the vectors to file by: those of another model or preparation are never compared. What is
+        remembered is stored after every `keep_every` articles."""
         self._ledger = ledger
         self._version = version
         self._options = options
         self._batch = batch
         self._leader_seconds = leader_seconds
+        self._keep_every = keep_every
         self._owner = owner()
         self._token: int | None = None
         self._look_at = NEVER  # when the role is to be taken or renewed
         self._memory = Memory(version, options)
-        self._since_clean_up = 0
+        self._uptake = Uptake()
         self._at_work: int | None = None  # the article that is being filed
         self._suspect: int | None = None  # the article at which the last batch failed
         self._beyond: set[int] = set()  # storylines about which having second thoughts failed
@@ -97,6 +101,8 @@ class Clusterer:
             filed = 0 if self._memory.must_wait(moment) else self._file(moment)
             self._reconsider(moment, idle=not filed)
             self._attend(moment)
+            self._keep(moment, idle=not done + filed)
+            self._take_up(moment)
             return done + filed
         except FencedError as error:
             log.warning("no longer the active one", error=str(error))
@@ -114,6 +120,7 @@ class Clusterer:
     def _let_go(self) -> None:
         """What was forgotten must not go on in memory (the next step begins from the ledger) nor on the disk."""
         self._outdated = False
+        keeping.take_away(self._ledger, self._guard, lambda: None)
         self._step_back()
         if not forgotten.scrub(self._ledger):
             log.warning("older versions of what was forgotten are still in the database's log: somebody reads it")
@@ -137,15 +144,22 @@ class Clusterer:
         self._look_at = moment + timedelta(seconds=pause)
         return token
 
-    def _rebuild(self, moment: datetime) -> None:
-        """Remember what was filed. The claim is renewed on the way: a rebuild that outlasts it would have the stand-by
-        begin one of its own, and so for ever."""
+    def _rebuild(self, moment: datetime, *, anew: bool = False, settled: bool = False) -> None:
+        """Remember what was filed; `anew`: whatever the snapshot says; `settled`: no more vectors will come.
+
+        The claim is renewed on the way: a rebuild that outlasts it would have the stand-by begin one of its own, and so
+        for ever.
+        """
 
         def still(reached: datetime) -> None:
             if reached >= self._look_at and self._claim(reached) != self._token:
                 raise FencedError("another clusterer took over during the rebuild")
 
-        self._memory = Memory.rebuilt(self._ledger, self._version, self._options, moment, still)
+        with renewed(still, moment, self._leader_seconds / 3) as holds:
+            self._memory = Memory.rebuilt(self._ledger, self._version, self._options, moment, holds, anew=anew)
+            self._memory.lacks &= not settled
+            if self._memory.snapshot.stamp is None:
+                self._memory.keep_all(self._ledger, self._guard, moment, holds)
 
     def _apply(self, moment: datetime) -> int:
         with self._ledger.read() as tx:
@@ -157,11 +171,15 @@ class Clusterer:
                     result, outdated = commanded.obey(tx, self._memory, command, moment)
                     self._outdated |= outdated
                     commands.settle(tx, command.id, moment, result=result)
+                    if not self._outdated:
+                        self._memory.keep(tx, moment)
                 log.info("command applied", command=command.id, kind=command.kind, result=result)
             except LedgerError:
                 raise
             except InputError as error:
                 self._refuse(command, str(error), moment)
+                if self._memory.snapshot.changed and not self._outdated:
+                    self._rebuild(moment)  # it was refused after memory had gone along
             except Exception as error:
                 log.exception("command failed", command=command.id, kind=command.kind)
                 self._refuse(command, f"it failed ({type(error).__name__}: {error})", moment)
@@ -203,10 +221,6 @@ class Clusterer:
             self._stumbled(self._at_work, error, moment)
             return 1  # not idle: there is more to do at once
         self._suspect = None
-        self._since_clean_up += len(batch)
-        if self._since_clean_up >= FORGET_EVERY:
-            self._since_clean_up = 0
-            self._memory.filing.forget(moment - self._options.horizon)
         log.info("filed", articles=len(batch), storylines=len(self._memory.filing))
         return len(batch)
 
@@ -225,6 +239,7 @@ class Clusterer:
                     with self._ledger.write() as tx:
                         self._guard(tx)
                         thoughts.act(tx, self._memory, thought, moment)
+                        self._memory.keep(tx, moment)
             except (LedgerError, FencedError, MemoryError):
                 raise
             except Exception:
@@ -245,6 +260,21 @@ class Clusterer:
             self._guard(tx)
             changed = lives.attend(tx, due, moment, timedelta(hours=self._options.window_hours))
         log.debug("lives looked at", storylines=len(due), changed=changed)
+
+    def _keep(self, moment: datetime, *, idle: bool) -> None:
+        """Store what memory has become, now and then, so that a start has little to read again."""
+        if self._token is not None and self._memory.snapshot.due(moment, self._keep_every, idle=idle):
+            self._memory.keep_for_later(self._ledger, self._guard, moment)
+
+    def _take_up(self, moment: datetime) -> None:
+        """Go over to the vectors of another model, once all that is remembered has them."""
+        if self._token is None or not self._memory.lacks or not self._uptake.is_time(moment):
+            return
+        with self._ledger.read() as tx:
+            lacking = reembed.lacking(tx, self._version, moment - self._options.horizon, FEW + 1)
+        if self._uptake.is_due([article for article, _ in lacking], moment):
+            log.info("taking up new vectors", without=len(lacking))
+            self._rebuild(moment, anew=True, settled=True)
 
     def _stumbled(self, article: int, error: Exception, moment: datetime) -> None:
         """The batch was rolled back at this article: try once more from a rebuilt state, then do without it."""
@@ -268,10 +298,9 @@ class Clusterer:
         storyline = decision.storyline
         if storyline is None:
             storyline = storylines.open_one(tx, moment, lang=article.lang)
-        self._memory.remember(article, storyline, decision.copy_of)
-        self._memory.position += 1
+        self._memory.remember(tx, article, storyline, decision.copy_of, moment)
         self._memory.hindsight.touched(storyline)
-        headline, lead = self._memory.telling.tell(storyline)
+        headline, lead = self._memory.tell(tx, storyline)
         storylines.file_article(
             tx,
             article,
@@ -290,8 +319,8 @@ class Clusterer:
         What filing remembers of it stays as it was first filed. A live blog goes from topic to topic, and its storyline
         would follow it to all of them; and a rebuild, which reads the versions that were filed, gives the same state.
         """
-        self._memory.telling.update(article, place.storyline)
-        headline, lead = self._memory.telling.tell(place.storyline)
+        self._memory.tell_again(tx, article, place.storyline)
+        headline, lead = self._memory.tell(tx, place.storyline)
         storylines.tell_again(tx, article, place, headline=headline, lead=lead, now=moment)
 
     def _decide(self, tx: Connection, article: Article, moment: datetime) -> Decision | None:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from pipeline.errors import InputError
-from pipeline.ledger import articles, forgotten, redaction, removals
+from pipeline.ledger import articles, forgotten, redaction, removals, snapshots
+from pipeline.ledger import told as ledger_told
 from pipeline.records import ArticleState
-from workers.clusterer.telling import RECENT, Telling
+from workers.clusterer.telling import LEAD_CHARS, RECENT, Telling
 
 AT_WORK = timedelta(minutes=1)  # a transaction of the clusterer that was open at that moment began no earlier
 
@@ -25,11 +26,12 @@ def take_out(tx: Connection, payload: Mapping[str, object], now: datetime) -> di
     row = articles.one(tx, int(str(article_id))) if named else None
     if row is None or (row["state"], row["reason"]) != (ArticleState.REJECTED, forgotten.REASON):
         raise InputError(f"article {article_id} was not forgotten, so it stays in its storyline")
+    snapshots.void(tx)  # it holds the article's words; the rest of it is taken away with the memory that it is of
     storyline = removals.leave(tx, row["id"])
     if storyline is None:
         return {"storyline": None}
     told = Telling()
-    for original in removals.recent_originals(tx, storyline, RECENT):
+    for original in ledger_told.originals(tx, storyline, RECENT, LEAD_CHARS):
         told.add(original, storyline, copy_of=None)
     headline, lead = told.tell(storyline)
     given = payload.get("redacted")

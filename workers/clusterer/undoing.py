@@ -185,11 +185,12 @@ def _unpin(tx: Connection, change: Change, ids: list[int]) -> None:
 
 def _unname(tx: Connection, memory: Memory, change: Change, done: Change, moment: datetime) -> None:
     before, told = change.payload["before"], {**said(done), "undoes": change.id}
-    memory.retell(tx, change.storyline, moment)
+    memory.retell(tx, change.storyline)
     if before is not None:
         coverage.alter(tx, change.storyline, {"headline": before}, "storyline.renamed", told, moment)
     else:
         retell(tx, memory, change.storyline, "storyline.renamed", told, moment, {"renamed": False})
+    memory.telling.drop(change.storyline)
 
 
 def _unlock(tx: Connection, memory: Memory, change: Change, done: Change, moment: datetime) -> None:
