@@ -78,6 +78,12 @@ def locked(tx: Connection) -> list[int]:
     return list(tx.execute(chosen).scalars())
 
 
+def renamed(tx: Connection) -> list[int]:
+    """Storylines that people gave a name."""
+    chosen = select(storylines.c.id).where(storylines.c.renamed, storylines.c.merged_into.is_(None))
+    return list(tx.execute(chosen).scalars())
+
+
 def pinned(tx: Connection) -> list[int]:
     """Articles that people put where they are."""
     return list(tx.execute(select(memberships.c.article_id).where(memberships.c.pinned)).scalars())

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, literal, select, update
 
+from pipeline.ledger.columns import UtcDateTime
 from pipeline.ledger.intake import (
     BACKFILL,
     CHUNK,
@@ -22,7 +23,7 @@ from pipeline.ledger.intake import (
     record_entries,
     record_url,
 )
-from pipeline.ledger.schema import UtcDateTime, articles, sightings, texts
+from pipeline.ledger.schema import articles, sightings, texts
 from pipeline.records import FINAL_STATES, ArticleState
 
 __all__ = [

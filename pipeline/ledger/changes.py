@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
 
+from pipeline.ledger import apart
 from pipeline.ledger.schema import changes
 
 PEOPLE, SECOND_THOUGHTS = "people", "second thoughts"
@@ -93,16 +94,17 @@ def joined_by_people(tx: Connection, storyline: int) -> bool:
 
 
 def parted_by_second_thoughts(tx: Connection, storyline: int) -> set[int]:
-    """The storylines that came apart by second thoughts from what this one once was, by one split or several; to merge
-    them again would go round in circles."""
-    standing = (changes.c.kind == "split", changes.c.command_id.is_(None), changes.c.undone.is_(None))
+    """The storylines that hold what came apart by second thoughts from what this one holds, however many splits and
+    merges lie between; to merge them again would go round in circles."""
+    split = and_(changes.c.kind == "split", changes.c.command_id.is_(None))
+    standing = (or_(split, changes.c.kind == "merge"), changes.c.undone.is_(None))
     found, fresh = {storyline}, {storyline}
     while fresh:
         touched = or_(changes.c.storyline_id.in_(fresh), changes.c.other_id.in_(fresh))
         rows = tx.execute(select(changes.c.storyline_id, changes.c.other_id).where(touched, *standing)).all()
         fresh = {one for row in rows for one in row if one is not None} - found
         found |= fresh
-    return found - {storyline}
+    return set(apart.living(tx, found).values()) - {storyline}
 
 
 def merged_by_second_thoughts(tx: Connection, storyline: int) -> datetime | None:

@@ -14,7 +14,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, func, insert, literal, select
 
-from pipeline.ledger.schema import UtcDateTime, articles, memberships, texts, vectors
+from pipeline.ledger.columns import UtcDateTime
+from pipeline.ledger.schema import articles, memberships, texts, vectors
 from pipeline.records import ArticleState
 
 FILED = (ArticleState.FILED, ArticleState.DUPLICATE)

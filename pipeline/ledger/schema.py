@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -20,55 +15,12 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
-    TypeDecorator,
     UniqueConstraint,
     false,
     text,
 )
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time. SQLite has no zones: there the value is stored bare, as UTC, and comes back aware."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time without zone cannot be stored: {value!r}")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        stored: datetime = value
-        return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
-
-
-class CleanText(TypeDecorator[str]):
-    """Text that both databases and every reader can take: pages and feeds do carry NUL, which PostgreSQL refuses, and
-    halves of surrogate pairs, which no encoder takes. One such page must not fail the batch that it came with."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or value.isascii():
-            return value.replace("\x00", "") if value else value
-        return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-
-
-Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only on INTEGER PRIMARY KEY
-
-
-def _only(condition: str) -> dict[str, Any]:
-    """For an index over some rows only."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
+from pipeline.ledger.columns import CleanText, Id, UtcDateTime, flagged, only
 
 metadata = MetaData(
     naming_convention={
@@ -117,7 +69,7 @@ feeds = Table(
     Column("lease_token", CleanText),
     Column("lease_until", UtcDateTime),
     Index(None, "state", "due"),
-    Index("ix_feeds_leased", "host_key", "lease_until", **_only("lease_until IS NOT NULL")),
+    Index("ix_feeds_leased", "host_key", "lease_until", **only("lease_until IS NOT NULL")),
     sqlite_autoincrement=True,
 )
 
@@ -187,9 +139,9 @@ articles = Table(
     Column("previous", JSON(none_as_null=True)),  # what an edit may replace, while it is looked into
     Index(None, "state", "id"),
     # The waiting line in its order, and what is under way: small beside the rest, and asked for all the time.
-    Index("ix_articles_waiting", "state", "priority", "due", "id", **_only("job_id IS NULL")),
-    Index(None, "job_id", **_only("job_id IS NOT NULL")),
-    Index(None, "lease_until", **_only("lease_until IS NOT NULL")),
+    Index("ix_articles_waiting", "state", "priority", "due", "id", **only("job_id IS NULL")),
+    Index(None, "job_id", **only("job_id IS NOT NULL")),
+    Index(None, "lease_until", **only("lease_until IS NOT NULL")),
     Index(None, "canonical_key"),
     Index(None, "original_id"),  # without it each deletion would look through all articles for references
     sqlite_autoincrement=True,
@@ -270,8 +222,8 @@ storylines = Table(
     Column("sequence", Integer, nullable=False, server_default="0"),  # of its latest event
     Column("vector", LargeBinary),  # of a declared storyline's title and text
     Column("vector_version", CleanText),
-    Index("ix_storylines_state_due", "state_due", **_only("state_due IS NOT NULL")),
-    Index("ix_storylines_locked", "id", sqlite_where=text("locked = 1"), postgresql_where=text("locked")),
+    Index("ix_storylines_state_due", "state_due", **only("state_due IS NOT NULL")),
+    *(Index(f"ix_storylines_{flag}", "id", **flagged(flag)) for flag in ("locked", "renamed", "declared")),
     sqlite_autoincrement=True,
 )
 
@@ -292,9 +244,9 @@ memberships = Table(
     Column("runner_up_share", Float),
     Column("filed", UtcDateTime, nullable=False),
     Index(None, "storyline_id", "position"),
-    Index("ix_memberships_runner_up_position", "runner_up", "position", **_only("runner_up IS NOT NULL")),
+    Index("ix_memberships_runner_up_position", "runner_up", "position", **only("runner_up IS NOT NULL")),
     Index(None, "filed", "position"),
-    Index("ix_memberships_pinned", "article_id", sqlite_where=text("pinned = 1"), postgresql_where=text("pinned")),
+    Index("ix_memberships_pinned", "article_id", **flagged("pinned")),
 )
 
 changes = Table(
@@ -407,8 +359,8 @@ events = Table(
     Column("position", BigInteger, unique=True),  # given by the relay, without gaps
     Column("withdraw", Boolean),  # the stream may hold it as it was before its text was taken out; else null
     UniqueConstraint("subject", "sequence"),
-    Index("ix_events_withdraw", "position", **_only("withdraw IS NOT NULL")),
-    Index("ix_events_waiting", "seq", **_only("position IS NULL")),
+    Index("ix_events_withdraw", "position", **only("withdraw IS NOT NULL")),
+    Index("ix_events_waiting", "seq", **only("position IS NULL")),
     sqlite_autoincrement=True,
 )
 

@@ -65,11 +65,12 @@ class Comparer:
         found = dict(zip(known, weighing.scores.tolist(), strict=True)) if weighing is not None else {}
         return [found.get(storyline, -math.inf) for storyline in storylines]
 
-    def against(self, article: Article, storyline: int, parts: Sequence[Sequence[Article]]) -> list[float]:
+    def against(
+        self, articles: Sequence[Article], storyline: int, parts: Sequence[Sequence[Article]]
+    ) -> list[list[float]]:
         """As `Filing.against`."""
         made = [self._made_of(storyline, part) for part in parts]
-        found: list[float] = self._hold(article, made).scores.tolist()
-        return found
+        return [self._hold(article, made).scores.tolist() for article in articles]
 
     def _made_of(self, storyline: int, articles: Sequence[Article]) -> Strand:
         strand = Strand(storyline)

@@ -17,10 +17,12 @@ class Constraints:
         *,
         locked: Iterable[int] = (),
         declared: Iterable[int] = (),
+        renamed: Iterable[int] = (),
         pinned: Iterable[int] = (),
         apart: Iterable[tuple[int, int]] = (),
     ) -> None:
         self.locked, self.declared, self.pinned = set(locked), set(declared), set(pinned)
+        self.renamed = set(renamed)
         self._apart: defaultdict[int, set[int]] = defaultdict(set)
         for a, b in apart:
             self.keep_apart(a, b)
@@ -38,7 +40,13 @@ class Constraints:
             return f"people took storylines {a} and {b} apart"
         if a in self.declared and b in self.declared:
             return f"storylines {a} and {b} were both declared"
+        if a in self.renamed | self.declared and b in self.renamed | self.declared:
+            return f"people gave storylines {a} and {b} each a name"
         return None
+
+    def rank(self, storyline: int) -> tuple[int, int]:
+        """Which of two becomes part of the other: the smallest remains. What people declared or named stays."""
+        return (storyline not in self.declared) + (storyline not in self.renamed | self.declared), storyline
 
     def may_split(self, storyline: int, articles: Collection[int]) -> bool:
         """Whether second thoughts may take these articles out of the storyline."""
@@ -67,3 +75,4 @@ class Constraints:
             self.keep_apart(other, winner)
         self.locked.discard(loser)
         self.declared.discard(loser)
+        self.renamed.discard(loser)

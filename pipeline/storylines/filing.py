@@ -107,9 +107,11 @@ class Filing:
         infinity for one that is not remembered. A member's own storyline is scored with the member in it."""
         return self._comparer.scores(article, storylines)
 
-    def against(self, article: Article, storyline: int, parts: Sequence[Sequence[Article]]) -> list[float]:
-        """(n,) how well the article would fit the storyline if it were made of one of these parts alone."""
-        return self._comparer.against(article, storyline, parts)
+    def against(
+        self, articles: Sequence[Article], storyline: int, parts: Sequence[Sequence[Article]]
+    ) -> list[list[float]]:
+        """(n, p) how well each article would fit the storyline if that were made of one of these parts alone."""
+        return self._comparer.against(articles, storyline, parts)
 
     def file(self, article: Article, storyline: int, *, copy_of: int | None = None) -> None:
         """Remember that the article was filed under a storyline, which is opened if it is not known.

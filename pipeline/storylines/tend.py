@@ -133,28 +133,27 @@ def _partners(storyline: int, filing: Filing, mine: Sequence[Article]) -> list[i
 
 
 def _direction(one: int, other: int, constraints: Constraints) -> tuple[int, int]:
-    """Loser and winner: a declared storyline stays, else the older one."""
-    winner = min(one, other, key=lambda storyline: (storyline not in constraints.declared, storyline))
+    """Loser and winner: what people declared or named stays, else the older one."""
+    winner = min(one, other, key=constraints.rank)
     return (other if winner == one else one), winner
 
 
 def _split(storyline: int, filing: Filing, constraints: Constraints, read: Read) -> Split | None:
     if storyline in constraints.declared:  # people said what it is about
         return None
-    members = read(storyline, MOST_TO_SPLIT + 1)
-    if not LEAST_TO_SPLIT <= len(members) <= MOST_TO_SPLIT:
+    sample = read(storyline, SPLIT_SAMPLE)
+    if len(sample) < LEAST_TO_SPLIT:
         return None
-    sample = spread(members, SPLIT_SAMPLE)
     camps, cross = _camps(_affinity(storyline, filing, sample))
     threshold = filing.options.threshold
     if cross >= threshold - _CROSS:
         return None
     small, large = ([sample[n] for n in camp] for camp in camps)
-    score = float(np.mean([filing.against(article, storyline, [large])[0] for article in small]))
-    back = float(np.mean([filing.against(article, storyline, [small])[0] for article in large]))
+    score = float(np.mean(filing.against(small, storyline, [large])))
+    back = float(np.mean(filing.against(large, storyline, [small])))
     if max(score, back) >= threshold - _NEITHER:
         return None
-    leaving = _leaving(storyline, filing, members, small, large)
+    leaving = _leaving(storyline, filing, read(storyline, MOST_TO_SPLIT + 1), small, large)
     if not leaving or not constraints.may_split(storyline, leaving):
         return None
     return Split(storyline=storyline, articles=tuple(leaving), score=score, back=back, cross=cross)
@@ -162,10 +161,7 @@ def _split(storyline: int, filing: Filing, constraints: Constraints, read: Read)
 
 def _affinity(storyline: int, filing: Filing, articles: Sequence[Article]) -> Floats:
     """(n, n) what each article scores with each other one, both ways round in the mean."""
-    scores = np.zeros((len(articles), len(articles)))
-    for n, article in enumerate(articles):
-        others = [m for m in range(len(articles)) if m != n]
-        scores[n, others] = filing.against(article, storyline, [[articles[m]] for m in others])
+    scores = np.array(filing.against(articles, storyline, [[article] for article in articles]))
     mean: Floats = (scores + scores.T) / 2
     return mean
 
@@ -189,16 +185,17 @@ def _leaving(
     storyline: int, filing: Filing, members: Sequence[Article], small: Sequence[Article], large: Sequence[Article]
 ) -> list[int]:
     """The articles that go: those of the smaller camp, and whoever is nearer to it of those outside the sample. Where
-    that is more than half of all, the others go."""
+    that is more than half of all, the others go. None go where there are too many to look at."""
+    if len(members) > MOST_TO_SPLIT:
+        return []
     camp = {article.id: True for article in small} | {article.id: False for article in large}
-    leaving: list[int] = []
-    staying: list[int] = []
-    for article in members:
-        goes = camp.get(article.id)
-        if goes is None:
-            with_small, with_large = filing.against(article, storyline, [small, large])
-            goes = with_small > with_large
-        (leaving if goes else staying).append(article.id)
+    others = [article for article in members if article.id not in camp]
+    nearer = filing.against(others, storyline, [small, large])
+    camp |= {
+        article.id: with_small > with_large for article, (with_small, with_large) in zip(others, nearer, strict=True)
+    }
+    leaving = [article.id for article in members if camp[article.id]]
+    staying = [article.id for article in members if not camp[article.id]]
     return leaving if len(leaving) <= len(staying) else staying
 
 

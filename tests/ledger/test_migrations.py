@@ -15,7 +15,8 @@ from sqlalchemy import bindparam, inspect, text
 from pipeline import urls
 from pipeline.errors import LedgerError
 from pipeline.ledger import connect, intake, migrations, open_ledger, polls, work
-from pipeline.ledger.schema import UtcDateTime, metadata
+from pipeline.ledger.columns import UtcDateTime
+from pipeline.ledger.schema import metadata
 from tests.ledger.making import START, entry, processes
 
 

@@ -53,6 +53,8 @@ def merge(
         )
     if command_id is None:
         _allowed(memory.constraints.against_merge(lost["id"], kept["id"]))
+        if memory.constraints.rank(lost["id"]) < memory.constraints.rank(kept["id"]) and lost["renamed"]:
+            _allowed(f"people gave storyline {lost['id']} its name")
     else:
         apart.bring_together(tx, lost["id"], kept["id"])
     moved = [one.article for one in coverage.members(tx, lost["id"])]
@@ -145,6 +147,7 @@ def rename(
     change = changes.record(tx, "rename", row["id"], moment, command=command_id, payload=payload, why=why)
     values = {"headline": name, "renamed": True}
     coverage.alter(tx, row["id"], values, "storyline.renamed", said(change), moment)
+    memory.constraints.renamed.add(row["id"])
     memory.telling.drop(row["id"])
     return change
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import OrderedDict
 
 PATIENCE = 64  # articles filed between one that a storyline got and the look at it
-AT_ONCE = 8  # looks in one step of the clusterer: some 10 ms each
+AT_ONCE = 8  # looks in a step that files: some 20 ms each, and a second where a large storyline is split
 GROWTH = 8  # one that is large is looked at when an eighth has come to it
+MOST_DUE = 10_000  # storylines that wait for a look; what was touched before them has settled by now
 MOST = 300_000  # storylines of which the size at the last look is kept
 
 
@@ -28,12 +29,12 @@ class Hindsight:
     def touched(self, storyline: int) -> None:
         """An article was filed there."""
         self._filed += 1
-        self._due.setdefault(storyline, self._filed + PATIENCE)
+        self._wait(storyline)
 
     def again(self, storyline: int) -> None:
         """It was changed, so it is looked at once more whatever its size."""
         self._sizes.pop(storyline, None)
-        self._due.setdefault(storyline, self._filed + PATIENCE)
+        self._wait(storyline)
 
     def due(self, *, idle: bool) -> list[int]:
         """The storylines to look at now, at most `AT_ONCE`; all that wait are due when the clusterer is `idle`."""
@@ -56,3 +57,8 @@ class Hindsight:
         if len(self._sizes) > MOST:
             self._sizes.popitem(last=False)
         return True
+
+    def _wait(self, storyline: int) -> None:
+        self._due.setdefault(storyline, self._filed + PATIENCE)
+        if len(self._due) > MOST_DUE:
+            self._due.popitem(last=False)

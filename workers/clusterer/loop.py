@@ -28,6 +28,7 @@ IDLE_SECONDS = 0.25  # between looks when nothing waits
 STAND_BY_SECONDS = 1.0  # between a stand-by's looks at the role
 TROUBLE_SECONDS = 2.0  # before the next try after the ledger or an article made trouble
 COMMANDS_AT_ONCE = 50
+THINKING_SECONDS = 1.0  # of second thoughts in a step that files nothing
 LATENCIES_KEPT = 100_000
 UNFILABLE = "unfilable"  # the reason under which articles that cannot be filed are parked
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -225,28 +226,35 @@ class Clusterer:
         return len(batch)
 
     def _reconsider(self, moment: datetime, *, idle: bool) -> None:
-        """Have second thoughts about a few storylines that are due."""
+        """Have second thoughts about a few storylines that are due; with nothing to file, about more of them."""
         if self._token is None or not self._options.second_thoughts:  # no token: filing stumbled
             return
-        due = self._memory.hindsight.due(idle=idle)
-        for storyline in due:
-            if storyline in self._beyond:
-                continue
-            try:
-                with self._ledger.read() as tx:
-                    thought = thoughts.look(tx, self._memory, storyline, moment)
-                if thought is not None:
-                    with self._ledger.write() as tx:
-                        self._guard(tx)
-                        thoughts.act(tx, self._memory, thought, moment)
-                        self._memory.keep(tx, moment)
-            except (LedgerError, FencedError, MemoryError):
-                raise
-            except Exception:
-                log.exception("second thought failed", storyline=storyline)
-                self._beyond.add(storyline)
-                self._rebuild(moment)  # memory may have gone along with what was rolled back
-                break
+        until = time.monotonic() + THINKING_SECONDS
+        while due := self._memory.hindsight.due(idle=idle):
+            for storyline in due:
+                if storyline not in self._beyond and not self._think(storyline, moment):
+                    return
+            if not idle or time.monotonic() > until:
+                return
+
+    def _think(self, storyline: int, moment: datetime) -> bool:
+        """Have second thoughts about one. Returns whether that went well; if not, the state is a rebuilt one."""
+        try:
+            with self._ledger.read() as tx:
+                thought = thoughts.look(tx, self._memory, storyline, moment)
+            if thought is not None:
+                with self._ledger.write() as tx:
+                    self._guard(tx)
+                    thoughts.act(tx, self._memory, thought, moment)
+                    self._memory.keep(tx, moment)
+        except (LedgerError, FencedError, MemoryError):
+            raise
+        except Exception:
+            log.exception("second thought failed", storyline=storyline)
+            self._beyond.add(storyline)
+            self._rebuild(moment)  # memory may have gone along with what was rolled back
+            return False
+        return True
 
     def _attend(self, moment: datetime) -> None:
         """Look at the lives of storylines that are due, whether or not there was anything to file."""

@@ -162,7 +162,11 @@ class Memory:
     def load_constraints(self, tx: Connection) -> None:
         """Read what people said of storylines."""
         self.constraints = Constraints(
-            locked=apart.locked(tx), declared=self._declared, pinned=apart.pinned(tx), apart=apart.pairs(tx)
+            locked=apart.locked(tx),
+            declared=self._declared,
+            renamed=apart.renamed(tx),
+            pinned=apart.pinned(tx),
+            apart=apart.pairs(tx),
         )
 
     def merge(self, tx: Connection, loser: int, winner: int, moment: datetime) -> None:

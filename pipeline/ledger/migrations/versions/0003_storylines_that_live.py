@@ -36,7 +36,8 @@ def upgrade() -> None:
             op.add_column(table, column)
     where = sa.text(DUE)
     op.create_index("ix_storylines_state_due", "storylines", ["state_due"], sqlite_where=where, postgresql_where=where)
-    for table, key, flag in (("storylines", "id", "locked"), ("memberships", "article_id", "pinned")):
+    flags = [("storylines", "id", flag) for flag in ("locked", "renamed", "declared")]
+    for table, key, flag in (*flags, ("memberships", "article_id", "pinned")):
         on, embedded = sa.text(flag), sa.text(f"{flag} = 1")
         op.create_index(f"ix_{table}_{flag}", table, [key], sqlite_where=embedded, postgresql_where=on)
     name, where = "ix_memberships_runner_up_position", sa.text("runner_up IS NOT NULL")
@@ -55,7 +56,7 @@ def copied_runners_up() -> sa.Update:
     memberships = sa.table("memberships", *columns)
     why = memberships.c.why
     share = why["runner_up_score"].as_float() / sa.func.nullif(why["threshold"].as_float(), 0.0)
-    found = why["runner_up"].as_integer()
+    found = sa.cast(why["runner_up"].as_string(), sa.BigInteger())
     return sa.update(memberships).where(found.is_not(None)).values(runner_up=found, runner_up_share=share)
 
 

@@ -1,0 +1,55 @@
+"""Kinds of columns that both databases keep alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text, TypeDecorator, text
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time. SQLite has no zones: there the value is stored bare, as UTC, and comes back aware."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without zone cannot be stored: {value!r}")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        stored: datetime = value
+        return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
+
+
+class CleanText(TypeDecorator[str]):
+    """Text that both databases and every reader can take: pages and feeds do carry NUL, which PostgreSQL refuses, and
+    halves of surrogate pairs, which no encoder takes. One such page must not fail the batch that it came with."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or value.isascii():
+            return value.replace("\x00", "") if value else value
+        return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only on INTEGER PRIMARY KEY
+
+
+def only(condition: str) -> dict[str, Any]:
+    """For an index over some rows only."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+def flagged(flag: str) -> dict[str, Any]:
+    """For an index over the few rows that have a flag."""
+    return {"sqlite_where": text(f"{flag} = 1"), "postgresql_where": text(flag)}
