@@ -6,7 +6,9 @@ they are few enough for an exact search (`nearest.EXACT`).
 
 from __future__ import annotations
 
+import itertools
 import math
+from array import array
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +37,7 @@ class StorylineIndex:
         self._last = np.zeros(_FIRST_PLACES)
         self._shared = np.zeros(_FIRST_PLACES)
         self._free: list[int] = list(range(_FIRST_PLACES - 1, -1, -1))
-        self._postings: dict[int, set[int] | int] = {}
+        self._postings: dict[int, array[int] | int] = {}
         self.nearest = Nearest()
 
     def __len__(self) -> int:
@@ -53,6 +55,7 @@ class StorylineIndex:
         """Add or refresh a storyline; `title_terms` are added to those it is found by, and must be among its terms.
         `group` is its vector's generation and group, where they are known."""
         place = self._place.get(strand.storyline)
+        new = place is None
         if place is None:
             place = self._new_place(strand.storyline)
         # An undated or declared storyline is open at any time; minus and plus infinity say so without a special case.
@@ -63,11 +66,12 @@ class StorylineIndex:
         for term in title_terms.tolist():
             held = self._postings.get(term)
             if held is None:
-                self._postings[term] = place  # most terms have one storyline: a set for each would take 200 bytes
-            elif isinstance(held, set):
-                held.add(place)
-            elif held != place:
-                self._postings[term] = {held, place}
+                self._postings[term] = place  # most terms have one storyline: an array for each would take 80 bytes
+            elif isinstance(held, int):
+                if held != place:
+                    self._postings[term] = array("i", (held, place))
+            elif new or _at(held, place) < 0:
+                held.append(place)
 
     def remove(self, storyline: int, terms: Ids) -> None:
         """Forget a storyline that is found by these terms; one that is not there is no error."""
@@ -148,7 +152,7 @@ class StorylineIndex:
         return found
 
     def _sharing(self, title: SparseVec, written: float | None) -> list[int]:
-        lists: list[tuple[int, float, int | set[int]]] = []
+        lists: list[tuple[int, float, int | array[int]]] = []
         for term, weight in zip(title.ids.tolist(), title.values.tolist(), strict=True):
             held = self._postings.get(term)
             if held is not None:
@@ -157,36 +161,37 @@ class StorylineIndex:
                     lists.append((count, weight, held))
         if not lists:
             return []
-        room = _MOST_POSTINGS
-        if sum(count for count, _, _ in lists) > room:
+        if sum(count for count, _, _ in lists) > _MOST_POSTINGS:
             lists.sort(key=lambda found: (found[0], -found[1]))  # the rarest first
-        touched = []
-        for count, weight, held in lists:
-            room -= count
-            if room < 0:
-                break
-            at = np.array((held,), np.int32) if isinstance(held, int) else np.fromiter(held, np.int32, count)
-            self._shared[at] += weight
-            touched.append(at)
-        places = np.unique(np.concatenate(touched))
+            ends = itertools.accumulate(count for count, _, _ in lists)
+            lists = [found for found, end in zip(lists, ends, strict=True) if end <= _MOST_POSTINGS]
+        places = np.concatenate([_places(held) for _, _, held in lists])
+        added = np.repeat([weight for _, weight, _ in lists], [count for count, _, _ in lists])
+        np.add.at(self._shared, places, added)
         weights = self._shared[places]
         self._shared[places] = 0.0
         if written is not None:
             eligible = self._eligible(places, written)
             places, weights = places[eligible], weights[eligible]
-        order = np.lexsort((self._storyline[places], -weights))  # of equals the older storyline
-        found: list[int] = places[order[: self._options.lexical_candidates]].tolist()
+        most = self._options.lexical_candidates
+        if len(places) > most * len(lists):  # each place stands there once for a list at most
+            best = weights >= np.partition(weights, -most * len(lists))[-most * len(lists)]
+            places, weights = places[best], weights[best]
+        places, first = np.unique(places, return_index=True)
+        order = np.lexsort((self._storyline[places], -weights[first]))  # of equals the older storyline
+        found: list[int] = places[order[:most]].tolist()
         return found
 
     def _drop(self, place: int, terms: Ids) -> None:
         for term in terms.tolist():
             held = self._postings.get(term)
-            if isinstance(held, set):
-                held.discard(place)
-                if len(held) == 1:
-                    self._postings[term] = held.pop()
-            elif held == place:
+            if held == place:
                 del self._postings[term]
+            elif isinstance(held, array) and (at := _at(held, place)) >= 0:
+                held[at] = held[-1]
+                held.pop()
+                if len(held) == 1:
+                    self._postings[term] = held[0]
 
     def _new_place(self, storyline: int) -> int:
         if not self._free:
@@ -202,6 +207,16 @@ class StorylineIndex:
             np.concatenate((numbers, np.zeros(old))) for numbers in (self._first, self._last, self._shared)
         )
         self._free += range(2 * old - 1, old - 1, -1)
+
+
+def _places(held: int | array[int]) -> npt.NDArray[np.int32]:
+    return np.array((held,), np.int32) if isinstance(held, int) else np.frombuffer(held, np.int32)
+
+
+def _at(held: array[int], place: int) -> int:
+    """Where a place stands in a list; -1 if it does not."""
+    found = np.flatnonzero(np.frombuffer(held, np.int32) == place)
+    return int(found[0]) if len(found) else -1
 
 
 def title_terms(strand: Strand) -> Ids:
