@@ -154,7 +154,7 @@ class Filing:
         strand = self._strands.get(storyline) or self._open(storyline)
         if strand.seed is not None:
             self._index.drop(storyline, np.setdiff1d(strand.seed.title.ids, strand.sums.kind(TITLE).ids))
-        strand.seed, strand.measured = seed, (0, None, None)
+        strand.seed = seed
         self._by_age.pop(storyline, None)
         self._index.put(strand, seed.title.ids)
         self._keeper.changed(storyline)

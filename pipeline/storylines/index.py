@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pipeline.errors import InputError
 from pipeline.records import Vector
 from pipeline.storylines.evidence import Ids, SparseVec
-from pipeline.storylines.members import TITLE, Strand
+from pipeline.storylines.members import FIGURES, TITLE, Strand, centroid
 from pipeline.storylines.nearest import Nearest
 from pipeline.storylines.options import FilingOptions
 
@@ -24,6 +24,8 @@ _FIRST_PLACES = 256
 _MOST_POSTINGS = 3_000  # entries of the rarest title words' lists that are added up for one article
 _MORE = 8  # storylines beyond the nearest wanted whose cosines are computed exactly, so that rounding is no matter
 _NO_PLACES: list[int] = []
+
+Floats = npt.NDArray[np.float64]
 
 
 class StorylineIndex:
@@ -36,6 +38,7 @@ class StorylineIndex:
         self._first = np.zeros(_FIRST_PLACES)
         self._last = np.zeros(_FIRST_PLACES)
         self._shared = np.zeros(_FIRST_PLACES)
+        self._figures = np.zeros((_FIRST_PLACES, FIGURES))
         self._free: list[int] = list(range(_FIRST_PLACES - 1, -1, -1))
         self._postings: dict[int, array[int] | int] = {}
         self.nearest = Nearest()
@@ -62,7 +65,9 @@ class StorylineIndex:
         open_ended = strand.first is None or strand.last is None or strand.seed is not None
         self._first[place] = -math.inf if open_ended or strand.first is None else strand.first
         self._last[place] = math.inf if open_ended or strand.last is None else strand.last
-        self._put_vector(strand, place, group)
+        total = strand.sum_of_vectors()
+        self._figures[place] = strand.figures(total)
+        self._put_vector(strand, place, centroid(total), group)
         for term in title_terms.tolist():
             held = self._postings.get(term)
             if held is None:
@@ -96,9 +101,9 @@ class StorylineIndex:
 
     def candidates(
         self, title: SparseVec, vector: Vector | None, written: float | None
-    ) -> tuple[list[int], npt.NDArray[np.float64]]:
-        """Storylines to compare, at most `dense_candidates + lexical_candidates`, in ascending order, and the cosines
-        (n,) of their centroids with the vector, NaN where there is none.
+    ) -> tuple[list[int], Floats, Floats]:
+        """Storylines to compare, at most `dense_candidates + lexical_candidates`, in ascending order, their
+        `Strand.figures` (n, FIGURES), and the cosines (n,) of their centroids with the vector, NaN where there is none.
 
         `written` is in hours since 1970; None makes every remembered storyline eligible.
         """
@@ -107,7 +112,7 @@ class StorylineIndex:
         extra = [place for place in sharing if place not in set(near)]
         places = np.array([*near, *extra], np.int32)
         if not len(places):
-            return [], np.empty(0)
+            return [], np.empty((0, FIGURES)), np.empty(0)
         storylines, cosines = self._storyline[places], self._cosines(places, vector)
         # Of those that are about as near, the nearest, and of equals the older storyline.
         order = np.lexsort((storylines[: len(near)], -cosines[: len(near)]))
@@ -116,7 +121,7 @@ class StorylineIndex:
         beyond = [n for n in order[self._options.dense_candidates :].tolist() if near[n] in taken]
         chosen = np.array([*nearest, *beyond, *range(len(near), len(places))], np.intp)
         chosen = chosen[np.argsort(storylines[chosen])]
-        return storylines[chosen].tolist(), cosines[chosen]
+        return storylines[chosen].tolist(), self._figures[places[chosen]], cosines[chosen]
 
     def _cosines(self, places: npt.NDArray[np.int32], vector: Vector | None) -> npt.NDArray[np.float64]:
         """Row by row: what a matrix product gives for a row depends on the rows around it, in the last digit."""
@@ -125,14 +130,13 @@ class StorylineIndex:
             found[held] = (self.nearest.units(places[held].tolist()) * vector).sum(axis=1)
         return found
 
-    def _put_vector(self, strand: Strand, place: int, group: tuple[int, int] | None) -> None:
-        centroid = strand.centroid()
-        if centroid is None:
+    def _put_vector(self, strand: Strand, place: int, unit: Vector | None, group: tuple[int, int] | None) -> None:
+        if unit is None:
             self.nearest.remove(place)
             return
         # With every doubling a storyline may have moved on to another group; in between its centroid hardly moves.
         again = strand.members & (strand.members - 1) == 0
-        self.nearest.put(place, centroid, strand.storyline, again=again, group=group)
+        self.nearest.put(place, unit, strand.storyline, again=again, group=group)
 
     def _eligible(self, places: npt.NDArray[np.int32], written: float) -> npt.NDArray[np.bool_]:
         window = self._options.window_hours
@@ -206,6 +210,7 @@ class StorylineIndex:
         self._first, self._last, self._shared = (
             np.concatenate((numbers, np.zeros(old))) for numbers in (self._first, self._last, self._shared)
         )
+        self._figures = np.concatenate((self._figures, np.zeros_like(self._figures)))
         self._free += range(2 * old - 1, old - 1, -1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 
@@ -105,7 +106,7 @@ class Terms:
         if len(ids) > keep:
             top = np.sort(np.argpartition(-values, keep)[:keep])
             ids, values = ids[top], values[top]
-        return SparseVec(ids, (values / np.linalg.norm(values)).astype(np.float32))
+        return SparseVec(ids, (values / math.sqrt(float(values @ values))).astype(np.float32))
 
 
 def _rarity(df: Weights, n: float) -> Weights:
