@@ -263,8 +263,8 @@ class Filing:
         """One that decides and goes on exactly as the one whose parts these are, all of them in any order.
 
         The nearest storylines are found exactly alike as long as they are few (`nearest.EXACT`); beyond, only while
-        vectors move to new groups may another far candidate be proposed. Raises InputError when the parts are of
-        another format or other options, or are damaged or incomplete.
+        new groups are found and vectors move to them may another far candidate be proposed. Raises InputError when the
+        parts are of another format or other options, or are damaged or incomplete.
         """
         collecting = gc.isenabled()
         gc.disable()  # hundreds of thousands of objects come at once, and none of them is to go

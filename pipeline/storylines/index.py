@@ -24,6 +24,7 @@ _FIRST_PLACES = 256
 _MOST_POSTINGS = 3_000  # entries of the rarest title words' lists that are added up for one article
 _MORE = 8  # storylines beyond the nearest wanted whose cosines are computed exactly, so that rounding is no matter
 _NO_PLACES: list[int] = []
+_INT = np.dtype(np.int32)
 
 Floats = npt.NDArray[np.float64]
 
@@ -140,8 +141,8 @@ class StorylineIndex:
 
     def _eligible(self, places: npt.NDArray[np.int32], written: float) -> npt.NDArray[np.bool_]:
         window = self._options.window_hours
-        eligible: npt.NDArray[np.bool_] = self._last[places] >= written - window
-        return eligible & (self._first[places] <= written + window)
+        eligible: npt.NDArray[np.bool_] = self._last.take(places) >= written - window
+        return eligible & (self._first.take(places) <= written + window)
 
     def _nearest(self, vector: Vector, written: float | None) -> list[int]:
         """Places of a few more than the wanted number: their order is settled with exact cosines."""
@@ -172,7 +173,7 @@ class StorylineIndex:
         places = np.concatenate([_places(held) for _, _, held in lists])
         added = np.repeat([weight for _, weight, _ in lists], [count for count, _, _ in lists])
         np.add.at(self._shared, places, added)
-        weights = self._shared[places]
+        weights = self._shared.take(places)
         self._shared[places] = 0.0
         if written is not None:
             eligible = self._eligible(places, written)
@@ -215,12 +216,12 @@ class StorylineIndex:
 
 
 def _places(held: int | array[int]) -> npt.NDArray[np.int32]:
-    return np.array((held,), np.int32) if isinstance(held, int) else np.frombuffer(held, np.int32)
+    return np.array((held,), np.int32) if isinstance(held, int) else np.frombuffer(held, _INT)
 
 
 def _at(held: array[int], place: int) -> int:
     """Where a place stands in a list; -1 if it does not."""
-    found = np.flatnonzero(np.frombuffer(held, np.int32) == place)
+    found = (np.frombuffer(held, _INT) == place).nonzero()[0]
     return int(found[0]) if len(found) else -1
 
 

@@ -91,14 +91,14 @@ class _Lookup:
     def find(self, keys: Ids) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
         """Which of these keys the article has, and what it holds there."""
         # Most have none: a small table that stays in the processor's cache says so for nearly all of them.
-        maybe = np.flatnonzero(self._sieve[keys & _SIEVE])
-        found = self._flat[keys[maybe]]
-        hit = np.flatnonzero(found)
+        maybe = self._sieve.take(keys & _SIEVE).nonzero()[0]
+        found = self._flat.take(keys[maybe])
+        hit = found.nonzero()[0]
         return maybe[hit], found[hit]
 
     def tells(self, ids: Ids) -> npt.NDArray[np.bool_]:
         """Which of these terms stand in the article's title or text."""
-        told: npt.NDArray[np.bool_] = self._flat[ids + np.int32(TOLD * TERM_SPACE)] > 0
+        told: npt.NDArray[np.bool_] = self._flat.take(ids + np.int32(TOLD * TERM_SPACE)) > 0
         return told
 
     def dot(self, kind: int, vector: SparseVec) -> float:
@@ -149,10 +149,10 @@ class Gauge:
         kind, whose, amount = keys[hit] >> 20, owner[hit], values[hit]
         dots = np.bincount(kind * c + whose, amount * at, 4 * c)
         counts = np.zeros((c, len(shown.body) + len(shown.names)), np.float32)
-        chosen = np.flatnonzero(kind >= TOLD)
+        chosen = (kind >= TOLD).nonzero()[0]
         counts[whose[chosen], at[chosen].astype(np.intp) - 1] = amount[chosen]
         told, named = counts[:, : len(shown.body)], counts[:, len(shown.body) :]
-        heads = np.flatnonzero(keys < TERM_SPACE)
+        heads = (keys < TERM_SPACE).nonzero()[0]
         heads = heads[self._lookup.tells(keys[heads])]
         body = None
         if leaning(article.ordinary, self._options):
