@@ -33,12 +33,13 @@ class Ordinary:
     cosines: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32), compare=False)
     owners: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64), compare=False)
 
-    def nearer(self, cosines: Sequence[float], storylines: Sequence[int]) -> list[int]:
-        """For each storyline with its best member's cosine: how many recent articles of others are as near."""
-        best = np.asarray(cosines, np.float32)[:, None]
-        others = self.owners[None, :] != np.asarray(storylines, np.int64)[:, None]
-        counts: list[int] = np.count_nonzero((self.cosines[None, :] >= best) & others, axis=1).tolist()
-        return counts
+    def nearer(self, best: npt.ArrayLike, storylines: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """(c,) for each storyline with its best member's cosine: how many recent articles of others are as near."""
+        least = np.asarray(best, np.float32)
+        some = np.flatnonzero(self.cosines >= least.min())
+        others = self.owners[some] != np.asarray(storylines, np.int64)[:, None]
+        nearer: npt.NDArray[np.int64] = ((self.cosines[some] >= least[:, None]) & others).sum(axis=1)
+        return nearer
 
 
 class Background:

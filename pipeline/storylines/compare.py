@@ -6,17 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.records import Article
 from pipeline.storylines.background import Background
 from pipeline.storylines.decide import Weighing, weigh
 from pipeline.storylines.evidence import moment
 from pipeline.storylines.index import StorylineIndex
-from pipeline.storylines.measure import Arrival, Gauge
-from pipeline.storylines.members import Strand, Sums, pack
+from pipeline.storylines.measure import Arrival, Floats, Gauge
+from pipeline.storylines.members import Strand, Sums, centroid, pack
 from pipeline.storylines.options import FilingOptions
-from pipeline.storylines.reading import Readings
+from pipeline.storylines.reading import Reading, Readings
 
 
 class Comparer:
@@ -38,25 +37,26 @@ class Comparer:
         """The evidence for each storyline that comes into question; None where there is none."""
         reading = self._readings.of(article)
         title = self._readings.weighed(reading).title
-        found, centroids = self._index.candidates(title, reading.features.dense, moment(article))
-        return self._hold(article, [self._strands[one] for one in found], centroids) if found else None
+        found, figures, centroids = self._index.candidates(title, reading.features.dense, moment(article))
+        return self._weigh(reading, [self._strands[one] for one in found], figures, centroids) if found else None
 
-    def _hold(
-        self, article: Article, strands: Sequence[Strand], centroids: npt.NDArray[np.float64] | None = None
-    ) -> Weighing:
-        """Evidence for each of these storylines, one at least; `centroids` (c,) are cosines with them, NaN for none."""
-        reading, written = self._readings.of(article), moment(article)
-        shown, weighed = reading.features, self._readings.weighed(reading)
-        if centroids is None:
-            units = [strand.centroid() for strand in strands]
-            dense = shown.dense
-            near = [math.nan if unit is None or dense is None else float(unit @ dense) for unit in units]
-            centroids = np.array(near)
+    def _hold(self, article: Article, strands: Sequence[Strand]) -> Weighing:
+        """Evidence for each of these storylines, one at least, as they are now."""
+        reading = self._readings.of(article)
+        dense, totals = reading.features.dense, [strand.sum_of_vectors() for strand in strands]
+        units = [centroid(total) for total in totals]
+        near = [math.nan if unit is None or dense is None else float(unit @ dense) for unit in units]
+        figures = [strand.figures(total) for strand, total in zip(strands, totals, strict=True)]
+        return self._weigh(reading, strands, np.array(figures), np.array(near))
+
+    def _weigh(self, reading: Reading, strands: Sequence[Strand], figures: Floats, centroids: Floats) -> Weighing:
+        article, shown, weighed = reading.article, reading.features, self._readings.weighed(reading)
         ordinary = self._background.measure(shown.dense, shown.lang)
         arrival = Arrival(
-            shown=shown, weighed=weighed, written=written, outlet=article.outlet, ordinary=ordinary, centroids=centroids
+            shown=shown, weighed=weighed, written=moment(article), outlet=article.outlet, ordinary=ordinary,
+            centroids=centroids,
         )  # fmt: skip
-        return weigh(self._gauge.measure(strands, arrival), ordinary, self._options)
+        return weigh(self._gauge.measure(strands, figures, arrival), ordinary, self._options)
 
     def scores(self, article: Article, storylines: Sequence[int]) -> list[float]:
         """As `Filing.scores`."""

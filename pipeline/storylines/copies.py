@@ -58,7 +58,7 @@ def similarity(a: bytes, b: bytes) -> float:
     """Estimated Jaccard similarity of two texts, 0..1; 0 for a signature of another make."""
     if not (comparable(a) and comparable(b)):
         return 0.0
-    return float(np.mean(np.frombuffer(a, "<u4") == np.frombuffer(b, "<u4")))
+    return float(np.count_nonzero(np.frombuffer(a, "<u4") == np.frombuffer(b, "<u4"))) / PERMUTATIONS
 
 
 @dataclass(slots=True)

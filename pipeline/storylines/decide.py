@@ -126,6 +126,7 @@ _NAMES = (
 )  # fmt: skip
 _WITH_VECTORS, _UNCONFIRMED, _LEXICAL = (0, 1, 2), (3,), slice(4, 10)
 _LEANING = (13, 14)
+_ROOTS, _LOGARITHMS = [4, 5, 6, 7, 13], [2, 10]
 
 
 def leaning(ordinary: Ordinary, options: FilingOptions) -> float:
@@ -144,7 +145,6 @@ def weigh(found: Likenesses, ordinary: Ordinary, options: FilingOptions) -> Weig
     """
     near = ~np.isnan(found.nearness)
     unit = ordinary.spread + _SPREAD_FLOOR
-    title = _root(found.title)
     names: tuple[str, ...] = _NAMES
     if found.names is None:  # a script without capitals
         # What the other words say stands for them, or it could never reach the threshold.
@@ -158,30 +158,26 @@ def weigh(found: Likenesses, ordinary: Ordinary, options: FilingOptions) -> Weig
         options.headline_weight, -options.length_weight, -options.silence_weight, options.pause_weight,
         options.return_weight, lean * options.leaning_text_weight, -lean * options.leaning_bar,
     )  # fmt: skip
-    values = np.stack(
-        (
-            (found.nearness - ordinary.middle) / unit,
-            _cohesion(found, ordinary, options),
-            np.log1p(found.nearer),
-            np.zeros(len(near)),
-            title,
-            title if found.names is None else _root(found.names),
-            _root(found.own_names),
-            _root(found.own_words),
-            found.headline,
-            _length(found.terms, near),
-            np.log1p(np.maximum(0.0, found.silence)),
-            found.pause,
-            found.returns,
-            np.zeros(len(near)) if found.body is None else _root(found.body),
-            np.ones(len(near)),
-        )
-    )
+    values = np.zeros((len(_NAMES), len(near)))
+    values[0] = (found.nearness - ordinary.middle) / unit
+    values[1] = _cohesion(found, ordinary, options)
+    values[2] = found.nearer
+    values[4:8] = found.title, found.title if found.names is None else found.names, found.own_names, found.own_words
+    values[8] = found.headline
+    values[9] = _length(found.terms, near)
+    values[10] = found.silence
+    values[11] = found.pause
+    values[12] = found.returns
+    values[13] = 0.0 if found.body is None else found.body
+    values[14] = 1.0
+    values[_ROOTS] = np.sqrt(np.maximum(0.0, values[_ROOTS]))
+    values[_LOGARITHMS] = np.log1p(np.maximum(0.0, values[_LOGARITHMS]))
     column = np.array(weights)[:, None]
-    values[_UNCONFIRMED[0]] = (values * column)[_LEXICAL].sum(axis=0)
-    applies = np.ones(values.shape, np.bool_)
-    applies[:3], applies[3] = near, ~near
-    scores = np.where(applies, values * column, 0.0).sum(axis=0)
+    weighted = values * column
+    values[3] = weighted[_LEXICAL].sum(axis=0)
+    weighted[3] = np.where(near, 0.0, values[3] * weights[3])
+    weighted[:3] = np.where(near, weighted[:3], 0.0)
+    scores = weighted.sum(axis=0)
     return Weighing(found.storylines, near, names, values, weights, scores)
 
 
@@ -242,7 +238,3 @@ def _cohesion(found: Likenesses, ordinary: Ordinary, options: FilingOptions) -> 
     usual = options.usual_cohesion
     own = (found.cohesion - ordinary.middle) / (ordinary.spread + _SPREAD_FLOOR)
     return np.where(np.isnan(found.cohesion), usual, (1 - found.doubt) * own + found.doubt * usual)
-
-
-def _root(cosine: Floats) -> Floats:
-    return np.sqrt(np.maximum(0.0, cosine))

@@ -7,6 +7,7 @@ else was written (`background`), and is decided when articles are compared.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 import struct
 import unicodedata
@@ -253,7 +254,7 @@ def tells_of_title(shown: Features) -> bool:
     # Of a title the body counts the words twice (`read`): what is beyond that comes from the text. Where there is no
     # title, the beginning of the text stands for it.
     from_title = 2.0 * shown.title.values if shown.titled else 0.0
-    return float(np.mean(counts > from_title)) >= _TOLD_SHARE
+    return np.count_nonzero(counts > from_title) / len(counts) >= _TOLD_SHARE
 
 
 def hashed(counts: Mapping[str, int]) -> SparseVec:
@@ -278,8 +279,9 @@ def usable_vector(vector: Vector | None) -> Vector | None:
     """
     if vector is None or vector.ndim != 1 or not len(vector):
         return None
-    length = float(np.linalg.norm(vector.astype(np.float64)))
-    if not np.isfinite(length) or length < 1e-6:
+    exact = vector.astype(np.float64)
+    length = math.sqrt(float(exact @ exact))
+    if not math.isfinite(length) or length < 1e-6:
         return None
     return (vector / length).astype(np.float32)
 

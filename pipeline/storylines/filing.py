@@ -156,7 +156,7 @@ class Filing:
         strand = self._strands.get(storyline) or self._open(storyline)
         if strand.seed is not None:
             self._index.drop(storyline, np.setdiff1d(strand.seed.title.ids, strand.sums.kind(TITLE).ids))
-        strand.seed, strand.measured = seed, (0, None, None)
+        strand.seed = seed
         self._by_age.pop(storyline, None)
         self._index.put(strand, seed.title.ids)
         self._keeper.changed(storyline)
@@ -265,8 +265,8 @@ class Filing:
         """One that decides and goes on exactly as the one whose parts these are, all of them in any order.
 
         The nearest storylines are found exactly alike as long as they are few (`nearest.EXACT`); beyond, only while
-        vectors move to new groups may another far candidate be proposed. Raises InputError when the parts are of
-        another format or other options, or are damaged or incomplete.
+        new groups are found and vectors move to them may another far candidate be proposed. Raises InputError when the
+        parts are of another format or other options, or are damaged or incomplete.
         """
         collecting = gc.isenabled()
         gc.disable()  # hundreds of thousands of objects come at once, and none of them is to go

@@ -6,7 +6,9 @@ they are few enough for an exact search (`nearest.EXACT`).
 
 from __future__ import annotations
 
+import itertools
 import math
+from array import array
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,7 @@ import numpy.typing as npt
 from pipeline.errors import InputError
 from pipeline.records import Vector
 from pipeline.storylines.evidence import Ids, SparseVec
-from pipeline.storylines.members import TITLE, Strand
+from pipeline.storylines.members import FIGURES, TITLE, Strand, centroid
 from pipeline.storylines.nearest import Nearest
 from pipeline.storylines.options import FilingOptions
 
@@ -22,6 +24,9 @@ _FIRST_PLACES = 256
 _MOST_POSTINGS = 3_000  # entries of the rarest title words' lists that are added up for one article
 _MORE = 8  # storylines beyond the nearest wanted whose cosines are computed exactly, so that rounding is no matter
 _NO_PLACES: list[int] = []
+_INT = np.dtype(np.int32)
+
+Floats = npt.NDArray[np.float64]
 
 
 class StorylineIndex:
@@ -34,8 +39,9 @@ class StorylineIndex:
         self._first = np.zeros(_FIRST_PLACES)
         self._last = np.zeros(_FIRST_PLACES)
         self._shared = np.zeros(_FIRST_PLACES)
+        self._figures = np.zeros((_FIRST_PLACES, FIGURES))
         self._free: list[int] = list(range(_FIRST_PLACES - 1, -1, -1))
-        self._postings: dict[int, set[int] | int] = {}
+        self._postings: dict[int, array[int] | int] = {}
         self.nearest = Nearest()
 
     def __len__(self) -> int:
@@ -53,21 +59,25 @@ class StorylineIndex:
         """Add or refresh a storyline; `title_terms` are added to those it is found by, and must be among its terms.
         `group` is its vector's generation and group, where they are known."""
         place = self._place.get(strand.storyline)
+        new = place is None
         if place is None:
             place = self._new_place(strand.storyline)
         # An undated or declared storyline is open at any time; minus and plus infinity say so without a special case.
         open_ended = strand.first is None or strand.last is None or strand.seed is not None
         self._first[place] = -math.inf if open_ended or strand.first is None else strand.first
         self._last[place] = math.inf if open_ended or strand.last is None else strand.last
-        self._put_vector(strand, place, group)
+        total = strand.sum_of_vectors()
+        self._figures[place] = strand.figures(total)
+        self._put_vector(strand, place, centroid(total), group)
         for term in title_terms.tolist():
             held = self._postings.get(term)
             if held is None:
-                self._postings[term] = place  # most terms have one storyline: a set for each would take 200 bytes
-            elif isinstance(held, set):
-                held.add(place)
-            elif held != place:
-                self._postings[term] = {held, place}
+                self._postings[term] = place  # most terms have one storyline: an array for each would take 80 bytes
+            elif isinstance(held, int):
+                if held != place:
+                    self._postings[term] = array("i", (held, place))
+            elif new or _at(held, place) < 0:
+                held.append(place)
 
     def remove(self, storyline: int, terms: Ids) -> None:
         """Forget a storyline that is found by these terms; one that is not there is no error."""
@@ -92,9 +102,9 @@ class StorylineIndex:
 
     def candidates(
         self, title: SparseVec, vector: Vector | None, written: float | None
-    ) -> tuple[list[int], npt.NDArray[np.float64]]:
-        """Storylines to compare, at most `dense_candidates + lexical_candidates`, in ascending order, and the cosines
-        (n,) of their centroids with the vector, NaN where there is none.
+    ) -> tuple[list[int], Floats, Floats]:
+        """Storylines to compare, at most `dense_candidates + lexical_candidates`, in ascending order, their
+        `Strand.figures` (n, FIGURES), and the cosines (n,) of their centroids with the vector, NaN where there is none.
 
         `written` is in hours since 1970; None makes every remembered storyline eligible.
         """
@@ -103,7 +113,7 @@ class StorylineIndex:
         extra = [place for place in sharing if place not in set(near)]
         places = np.array([*near, *extra], np.int32)
         if not len(places):
-            return [], np.empty(0)
+            return [], np.empty((0, FIGURES)), np.empty(0)
         storylines, cosines = self._storyline[places], self._cosines(places, vector)
         # Of those that are about as near, the nearest, and of equals the older storyline.
         order = np.lexsort((storylines[: len(near)], -cosines[: len(near)]))
@@ -112,7 +122,7 @@ class StorylineIndex:
         beyond = [n for n in order[self._options.dense_candidates :].tolist() if near[n] in taken]
         chosen = np.array([*nearest, *beyond, *range(len(near), len(places))], np.intp)
         chosen = chosen[np.argsort(storylines[chosen])]
-        return storylines[chosen].tolist(), cosines[chosen]
+        return storylines[chosen].tolist(), self._figures[places[chosen]], cosines[chosen]
 
     def _cosines(self, places: npt.NDArray[np.int32], vector: Vector | None) -> npt.NDArray[np.float64]:
         """Row by row: what a matrix product gives for a row depends on the rows around it, in the last digit."""
@@ -121,19 +131,18 @@ class StorylineIndex:
             found[held] = (self.nearest.units(places[held].tolist()) * vector).sum(axis=1)
         return found
 
-    def _put_vector(self, strand: Strand, place: int, group: tuple[int, int] | None) -> None:
-        centroid = strand.centroid()
-        if centroid is None:
+    def _put_vector(self, strand: Strand, place: int, unit: Vector | None, group: tuple[int, int] | None) -> None:
+        if unit is None:
             self.nearest.remove(place)
             return
         # With every doubling a storyline may have moved on to another group; in between its centroid hardly moves.
         again = strand.members & (strand.members - 1) == 0
-        self.nearest.put(place, centroid, strand.storyline, again=again, group=group)
+        self.nearest.put(place, unit, strand.storyline, again=again, group=group)
 
     def _eligible(self, places: npt.NDArray[np.int32], written: float) -> npt.NDArray[np.bool_]:
         window = self._options.window_hours
-        eligible: npt.NDArray[np.bool_] = self._last[places] >= written - window
-        return eligible & (self._first[places] <= written + window)
+        eligible: npt.NDArray[np.bool_] = self._last.take(places) >= written - window
+        return eligible & (self._first.take(places) <= written + window)
 
     def _nearest(self, vector: Vector, written: float | None) -> list[int]:
         """Places of a few more than the wanted number: their order is settled with exact cosines."""
@@ -148,7 +157,7 @@ class StorylineIndex:
         return found
 
     def _sharing(self, title: SparseVec, written: float | None) -> list[int]:
-        lists: list[tuple[int, float, int | set[int]]] = []
+        lists: list[tuple[int, float, int | array[int]]] = []
         for term, weight in zip(title.ids.tolist(), title.values.tolist(), strict=True):
             held = self._postings.get(term)
             if held is not None:
@@ -157,36 +166,37 @@ class StorylineIndex:
                     lists.append((count, weight, held))
         if not lists:
             return []
-        room = _MOST_POSTINGS
-        if sum(count for count, _, _ in lists) > room:
+        if sum(count for count, _, _ in lists) > _MOST_POSTINGS:
             lists.sort(key=lambda found: (found[0], -found[1]))  # the rarest first
-        touched = []
-        for count, weight, held in lists:
-            room -= count
-            if room < 0:
-                break
-            at = np.array((held,), np.int32) if isinstance(held, int) else np.fromiter(held, np.int32, count)
-            self._shared[at] += weight
-            touched.append(at)
-        places = np.unique(np.concatenate(touched))
-        weights = self._shared[places]
+            ends = itertools.accumulate(count for count, _, _ in lists)
+            lists = [found for found, end in zip(lists, ends, strict=True) if end <= _MOST_POSTINGS]
+        places = np.concatenate([_places(held) for _, _, held in lists])
+        added = np.repeat([weight for _, weight, _ in lists], [count for count, _, _ in lists])
+        np.add.at(self._shared, places, added)
+        weights = self._shared.take(places)
         self._shared[places] = 0.0
         if written is not None:
             eligible = self._eligible(places, written)
             places, weights = places[eligible], weights[eligible]
-        order = np.lexsort((self._storyline[places], -weights))  # of equals the older storyline
-        found: list[int] = places[order[: self._options.lexical_candidates]].tolist()
+        most = self._options.lexical_candidates
+        if len(places) > most * len(lists):  # each place stands there once for a list at most
+            best = weights >= np.partition(weights, -most * len(lists))[-most * len(lists)]
+            places, weights = places[best], weights[best]
+        places, first = np.unique(places, return_index=True)
+        order = np.lexsort((self._storyline[places], -weights[first]))  # of equals the older storyline
+        found: list[int] = places[order[:most]].tolist()
         return found
 
     def _drop(self, place: int, terms: Ids) -> None:
         for term in terms.tolist():
             held = self._postings.get(term)
-            if isinstance(held, set):
-                held.discard(place)
-                if len(held) == 1:
-                    self._postings[term] = held.pop()
-            elif held == place:
+            if held == place:
                 del self._postings[term]
+            elif isinstance(held, array) and (at := _at(held, place)) >= 0:
+                held[at] = held[-1]
+                held.pop()
+                if len(held) == 1:
+                    self._postings[term] = held[0]
 
     def _new_place(self, storyline: int) -> int:
         if not self._free:
@@ -201,7 +211,18 @@ class StorylineIndex:
         self._first, self._last, self._shared = (
             np.concatenate((numbers, np.zeros(old))) for numbers in (self._first, self._last, self._shared)
         )
+        self._figures = np.concatenate((self._figures, np.zeros_like(self._figures)))
         self._free += range(2 * old - 1, old - 1, -1)
+
+
+def _places(held: int | array[int]) -> npt.NDArray[np.int32]:
+    return np.array((held,), np.int32) if isinstance(held, int) else np.frombuffer(held, _INT)
+
+
+def _at(held: array[int], place: int) -> int:
+    """Where a place stands in a list; -1 if it does not."""
+    found = (np.frombuffer(held, _INT) == place).nonzero()[0]
+    return int(found[0]) if len(found) else -1
 
 
 def title_terms(strand: Strand) -> Ids:

@@ -7,6 +7,7 @@ sorted array with one of numbers beside it, the vectors of its last members in 1
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, field
 from sys import intern
 
@@ -23,6 +24,10 @@ _MOST_OUTLETS = 100  # names of outlets that a storyline remembers; whether the 
 _UNIT = 32_767  # numbers of unit vectors lie in -1..1; in this unit they keep cosines to 1e-5
 _NO_TERMS = np.empty(0, np.int32)
 _KIND_ENDS = np.arange(1, 4) * TERM_SPACE
+
+(MEMBERS, TITLE_LENGTH, NAMES_LENGTH, TITLE_WEIGHT, COHESION, DOUBT, FIRST, LAST, DECLARED) = range(9)
+"""Columns of `Strand.figures`."""
+FIGURES = 9
 
 Packed = npt.NDArray[np.int16]
 
@@ -74,8 +79,7 @@ class Sums:
             self.keys = np.insert(self.keys, place[fresh], other.keys[fresh])
             self.values = np.insert(values, place[fresh], other.values[fresh])
         lost = self._trim() if len(self.keys) > _MOST_SUM_TERMS else _NO_TERMS
-        self.title_length = float(np.linalg.norm(self.kind(TITLE).values))
-        self.names_length = float(np.linalg.norm(self.kind(NAMES).values))
+        self.title_length, self.names_length = _length(self.kind(TITLE)), _length(self.kind(NAMES))
         return lost
 
     def _within(self, kind: int) -> tuple[int, int]:
@@ -94,6 +98,10 @@ class Sums:
         return lost
 
 
+def _length(vector: SparseVec) -> float:
+    return math.sqrt(float(vector.values @ vector.values))
+
+
 @dataclass(slots=True)
 class Strand:
     """What is known of one storyline. Times are hours since 1970; `seen` is when its last article came in, `touched`
@@ -103,7 +111,7 @@ class Strand:
     sums: Sums = field(default_factory=Sums)
     members: int = 0
     dense: Vector | None = None
-    """Sum of the members' unit vectors, (d,); None as long as there is a single one, which is among `vectors`."""
+    """Sum of the members' unit vectors, (d,); None as long as all of them are among `vectors`."""
     recent: list[int] = field(default_factory=list)
     """The last members' articles: those with a vector as they are, those without as their complement (`~id`)."""
     vectors: Packed | None = None
@@ -116,8 +124,6 @@ class Strand:
     outlets: tuple[str, ...] = ()
     seed: Features | None = None
     """What a storyline declared beforehand says of itself; compared like a first member, never counted as one."""
-    measured: tuple[int, Vector | None, float | None] = (0, None, None)
-    """Of how many members the cohesion was taken last, their sum, and the cohesion."""
 
     def counted(self) -> int:
         """Members, the seed being one."""
@@ -127,8 +133,7 @@ class Strand:
         """Hold on to a member; returns the articles of those that are no longer among the last `most`."""
         self.recent.append(article if packed is not None else ~article)
         if packed is not None:
-            total = self.own_sum()
-            self.dense = None if total is None else total + unpack(packed)
+            self.dense = None if self.dense is None else self.dense + unpack(packed)
             self.vectors = packed[None] if self.vectors is None else np.concatenate((self.vectors, packed[None]))
         return self.trim(most)
 
@@ -158,12 +163,11 @@ class Strand:
         """Take over all that another storyline knows; returns the articles that are no recent members any more."""
         self.sums.add(lost.sums)
         self.members += lost.members
-        sums = [total for total in (self.own_sum(), lost.own_sum()) if total is not None]
+        if self.dense is not None or lost.dense is not None:
+            sums = [total for total in (self.own_sum(), lost.own_sum()) if total is not None]
+            self.dense = sums[0] if len(sums) == 1 else sums[0] + sums[1]
         held = [vectors for vectors in (lost.vectors, self.vectors) if vectors is not None]
         self.vectors = np.concatenate(held) if held else None
-        # A single vector that is still among the recent ones needs no sum.
-        alone = len(sums) == 1 and self.dense is None and lost.dense is None
-        self.dense = None if alone or not sums else sums[0] if len(sums) == 1 else sums[0] + sums[1]
         for outlet in lost.outlets:
             self.reported_by(outlet)
         self.covers(lost.first)
@@ -175,9 +179,10 @@ class Strand:
 
     def own_sum(self) -> Vector | None:
         """Sum of the members' unit vectors, (d,)."""
-        if self.dense is None and self.vectors is not None and len(self.vectors):
-            return unpack(self.vectors[0])
-        return self.dense
+        if self.dense is not None or self.vectors is None or not len(self.vectors):
+            return self.dense
+        total: Vector = unpack(self.vectors).sum(axis=0)
+        return total
 
     def sum_of_vectors(self) -> Vector | None:
         """Sum of the members' unit vectors and the seed's, (d,)."""
@@ -186,38 +191,22 @@ class Strand:
             total = self.seed.dense if total is None else total + self.seed.dense
         return total
 
-    def cohesion(self) -> float | None:
-        """Mean cosine between two members, the seed being one; None for fewer than two.
-
-        Of n unit vectors the squared length of the sum is n plus the cosines of all ordered pairs.
-        """
+    def figures(self, total: Vector | None) -> tuple[float, ...]:
+        """What of the storyline is compared as numbers, in the order of `MEMBERS` and so on; `total` is
+        `sum_of_vectors`. Cohesion, first and last are NaN where there is none."""
         n = self.counted()
-        if n < 2:
-            return None
-        of, dense, known = self.measured
-        if of != n or dense is not self.dense or dense is None:  # a sum is replaced, never changed
-            known = self._cohesion()
-            self.measured = (n, self.dense, known)
-        return known
-
-    def _cohesion(self) -> float | None:
-        total, n = self.sum_of_vectors(), self.counted()
-        if total is None:
-            return None
-        return min(1.0, max(-1.0, (float(total @ total) - n) / (n * (n - 1))))
-
-    def doubt(self) -> float:
-        """How little the members say of how near to one another members are: 1 for a single one, 2/3 for two, 0.1 for
-        twenty."""
-        n = self.counted()
-        return 1.0 if n < 2 or self.own_sum() is None else 2.0 / (n + 1)
-
-    def centroid(self) -> Vector | None:
-        """Unit vector of the members and the seed together, (d,)."""
-        total = self.sum_of_vectors()
-        if total is None or not (length := float(np.linalg.norm(total))):
-            return None
-        return (total / length).astype(np.float32)
+        return (
+            n,
+            self.sums.title_length,
+            self.sums.names_length,
+            float(self.sums.kind(TITLE).values.sum(dtype=np.float64)),
+            math.nan if n < 2 or total is None else _cohesion(float(total @ total), n),
+            # How little the members say of how near to one another they are: 2/3 for two, 0.1 for twenty.
+            1.0 if n < 2 or (self.dense is None and self.vectors is None) else 2.0 / (n + 1),
+            math.nan if self.first is None else self.first,
+            math.nan if self.last is None else self.last,
+            self.seed is not None,
+        )
 
     def pause(self, written: float | None) -> float | None:
         """Hours between that time and the storyline's span, 0 inside it; None where either is undated."""
@@ -235,3 +224,17 @@ class Strand:
         if written is not None:
             self.first = written if self.first is None else min(self.first, written)
             self.last = written if self.last is None else max(self.last, written)
+
+
+def centroid(total: Vector | None) -> Vector | None:
+    """Unit vector (d,) in the direction of a sum."""
+    length = 0.0 if total is None else math.sqrt(float(total @ total))
+    if total is None or not length:
+        return None
+    return (total / np.float32(length)).astype(np.float32)
+
+
+def _cohesion(squared: float, n: int) -> float:
+    """Mean cosine between two of n members: the squared length of the sum of n unit vectors is n plus the cosines of
+    all ordered pairs."""
+    return min(1.0, max(-1.0, (squared - n) / (n * (n - 1))))

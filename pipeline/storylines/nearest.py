@@ -3,25 +3,26 @@ that are nearest to it (an inverted file: Sivic and Zisserman 2003, "Video Googl
 
 Few vectors are one group, and the search is exact. From `EXACT` on there are about 4 * sqrt(n) groups, whose pivots are
 two rounds of k-means over a sample. When three times as many vectors have come as there were then, new pivots are
-found, and the vectors move to their groups bit by bit, so that neither growth nor the news of another year makes the
-search worse. Everything costs the same whatever came and went before: nothing is left behind by what is removed.
+found, and the vectors move to their groups, both bit by bit as vectors come, so that neither growth nor the news of
+another year makes the search worse. Everything costs the same whatever came and went before: nothing is left behind by
+what is removed.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.records import Vector
+from pipeline.storylines.pivots import find
 
 EXACT = 4_096
 """Up to so many vectors all are looked at: 6 MB, half a millisecond."""
 _SCANNED = 4_000  # vectors looked at in one search, or one group more
 _MOST_GROUPS, _FEWEST_GROUPS = 16, 6  # groups looked at
-_PER_PIVOT, _ROUNDS = 8, 2  # vectors of the sample for each pivot; rounds of k-means
 _MOVED_AT_ONCE = 32
 _GROWN = 3
 
@@ -74,6 +75,7 @@ class Nearest:
         self._of = np.zeros(256, np.int32)  # generation
         self._slot = np.full(256, -1, np.int32)
         self._name = np.zeros(256, np.int64)
+        self._finding: Iterator[npt.NDArray[np.float32] | None] | None = None
         self._to_move: deque[tuple[int, int]] = deque()
         self._count = 0
 
@@ -93,11 +95,12 @@ class Nearest:
         return int(self._of[place]), int(self._group[place])
 
     def units(self, places: Sequence[int]) -> npt.NDArray[np.float32]:
-        """The vectors (n, d) of some places, one at least."""
-        groups, slots = self._groups, self._slot[places].tolist()
-        keys = zip(self._of[places].tolist(), self._group[places].tolist(), strict=True)
-        rows = [groups[key].units[slot] for key, slot in zip(keys, slots, strict=True)]
-        return np.concatenate(rows).reshape(len(rows), -1)
+        """The vectors (n, d) of some places."""
+        groups, found = self._groups, np.empty((len(places), self.dimension or 0), np.float32)
+        at = (self._of[places].tolist(), self._group[places].tolist(), self._slot[places].tolist())
+        for n, (generation, group, slot) in enumerate(zip(*at, strict=True)):
+            found[n] = groups[generation, group].units[slot]
+        return found
 
     def restore(self, pivots: npt.NDArray[np.float32] | None, generation: int, came: int, there: int) -> None:
         """Go on with these pivots, before vectors are put."""
@@ -199,27 +202,29 @@ class Nearest:
     def _tend(self) -> None:
         if self._to_move:
             self._move()
-        elif self._count > EXACT and (self.pivots is None or self.came >= _GROWN * self._there):
-            self._regroup()
+        elif self._count <= EXACT:
+            self._finding = None
+        elif self._finding is not None:
+            pivots = next(self._finding)
+            if pivots is not None:
+                self._regroup(pivots)
+        elif self.pivots is None or self.came >= _GROWN * self._there:
+            taken = np.flatnonzero(self._slot >= 0)
+            names = self._name[taken]
 
-    def _regroup(self) -> None:
-        wanted = 1 << int(np.log2(4 * self._count**0.5))
-        rng = np.random.default_rng(self.generation)
-        sample = self._sample(rng, _PER_PIVOT * wanted)
-        self._old_pivots = self.pivots
-        pivots = sample[rng.permutation(len(sample))[:wanted]]
-        for _ in range(_ROUNDS):
-            pivots = _round(sample, pivots)
+            def units(chosen: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+                places = taken[chosen]
+                there = (self._slot[places] >= 0) & (self._name[places] == names[chosen])
+                return self.units(places[there].tolist())
+
+            self._finding = find(names, 1 << int(np.log2(4 * self._count**0.5)), self.generation, units)
+
+    def _regroup(self, pivots: npt.NDArray[np.float32]) -> None:
+        self._finding, self._old_pivots = None, self.pivots
         # In 16 bits, as they are stored: so a loaded state has the same ones.
         self.pivots = pivots.astype(np.float16).astype(np.float32)
         self._to_move = deque(sorted(self._groups))
         self.generation, self.came, self._there = self.generation + 1, 0, self._count
-
-    def _sample(self, rng: np.random.Generator, most: int) -> npt.NDArray[np.float32]:
-        taken = np.flatnonzero(self._slot >= 0)
-        taken = taken[np.argsort(self._name[taken])]  # by place the draw would depend on what came and went before
-        chosen = rng.permutation(taken)[:most]
-        return self.units(chosen.tolist())
 
     def _move(self) -> None:
         """A few vectors to their new groups."""
@@ -237,14 +242,3 @@ class Nearest:
                 self._take(place)
                 self._append(place, unit, home)
             moved += count
-
-
-def _round(sample: npt.NDArray[np.float32], pivots: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """One round of k-means by cosine; a pivot without vectors stays."""
-    home = np.argmax(sample @ pivots.T, axis=1)
-    order = np.argsort(home, kind="stable")
-    first = np.flatnonzero(np.diff(home[order], prepend=-1))
-    sums = np.add.reduceat(sample[order], first, axis=0)
-    moved = pivots.copy()
-    moved[home[order][first]] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
-    return moved

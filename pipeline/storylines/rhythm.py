@@ -15,6 +15,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 _KINDS = (1.0, 12.0, 36.0, 60.0, 84.0, 180.0, 348.0)
 """Hours from which a pause is of the next kind. From 12 on they stand between multiples of a day, since many articles
 tell their day only."""
@@ -34,10 +37,11 @@ class Rhythm:
         self._articles_of: Counter[str] = Counter()
         self._articles = 0
 
-    def pause(self, hours: float) -> float:
-        """Natural logarithm of how much more often storylines go on after such a pause here than is usual."""
-        kind = bisect_right(_KINDS, hours)
-        return math.log(self._pauses[kind] / sum(self._pauses) / _USUAL[kind])
+    def pause(self, hours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """(n,) natural logarithms of how much more often storylines go on after such pauses here than is usual."""
+        every = sum(self._pauses)
+        worth = [math.log(count / every / usual) for count, usual in zip(self._pauses, _USUAL, strict=True)]
+        return np.array(worth)[np.searchsorted(_KINDS, hours, side="right")]
 
     def returns(self) -> float:
         """Natural logarithm of how often outlets come back to a storyline, against what chance would have; 0 at most.

@@ -23,7 +23,7 @@ from pipeline.storylines.evidence import FEATURES_MAKE, TERM_SPACE, Features, pa
 from pipeline.storylines.members import Strand, Sums
 from pipeline.storylines.options import FilingOptions
 
-FORMAT = 1
+FORMAT = 2
 """Counts up whenever parts are written otherwise, or mean something else."""
 _SHAPING = ("recent_members", "background_articles", "background_languages", "max_storylines", "max_originals")
 """Options that shape what is remembered; the others only decide, and may differ."""
@@ -226,7 +226,7 @@ def add_table(table: npt.NDArray[np.float32], content: bytes, *, base: bool) -> 
 
 
 def pack_strand(strand: Strand, group: tuple[int, int]) -> bytes:
-    """One storyline with its vector's generation and group. A single member's vector is stored once."""
+    """One storyline with its vector's generation and group."""
     vectors, dense, seed = strand.vectors, strand.dense, strand.seed
     packed = b"" if seed is None else pack_features(seed)
     tail = json.dumps([list(strand.outlets), "" if seed is None else seed.lang]).encode()

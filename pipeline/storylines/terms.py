@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from dataclasses import dataclass
 
@@ -69,9 +70,10 @@ class Terms:
         """For the article's words, then its names: in how many articles each stood, and how rare that makes it,
         log((N + 1.5) / (df + 0.5))."""
         mask, n = _mask(shown.lang), self.articles.get(shown.lang, 0.0) + 1.5
-        body = self.table[(shown.body.ids ^ mask) + _BODIES]
-        names = self.table[(shown.names.ids ^ mask) + _NAMES]
-        return (body, _rarity(body, n)), (names, _rarity(names, n))
+        ids = np.concatenate(((shown.body.ids ^ mask) + np.int32(_BODIES), (shown.names.ids ^ mask) + np.int32(_NAMES)))
+        counts, words = self.table[ids], len(shown.body)
+        rarity = _rarity(counts, n)
+        return (counts[:words], rarity[:words]), (counts[words:], rarity[words:])
 
     def weigh(self, shown: Features, *, counted: bool) -> Weighed:
         """TF-IDF of length 1 with the heaviest terms: (1 + log tf) * (log((N + 1) / (df + 0.5)) + 0.3).
@@ -105,7 +107,7 @@ class Terms:
         if len(ids) > keep:
             top = np.sort(np.argpartition(-values, keep)[:keep])
             ids, values = ids[top], values[top]
-        return SparseVec(ids, (values / np.linalg.norm(values)).astype(np.float32))
+        return SparseVec(ids, (values / math.sqrt(float(values @ values))).astype(np.float32))
 
 
 def _rarity(df: Weights, n: float) -> Weights:

@@ -16,17 +16,17 @@ def test_articles_of_other_storylines_that_are_as_near_are_counted_and_its_own_a
     for i in range(4):
         background.add(about(f"other{i}"), "en", storyline=10 + i)
     ordinary = background.measure(about("strike"), "en")
-    assert ordinary.nearer([0.9, 0.9, 0.9], [0, 1, 99]) == [3, 3, 6]
-    assert ordinary.nearer([1.01], [0]) == [0]
+    assert ordinary.nearer([0.9, 0.9, 0.9], [0, 1, 99]).tolist() == [3, 3, 6]
+    assert ordinary.nearer([1.01], [0]).tolist() == [0]
 
 
 def test_an_article_without_a_vector_has_no_crowd_and_each_language_has_its_own() -> None:
     background = Background(100, 3.0, 4)
     for i in range(20):
         background.add(about("same", noise=f"n{i}", share=0.1), "vi", storyline=i)
-    assert background.measure(None, "vi").nearer([0.5], [99]) == [0]
-    assert background.measure(about("same"), "en").nearer([0.5], [99]) == [0]
-    assert background.measure(about("same"), "vi").nearer([0.5], [99]) == [20]
+    assert background.measure(None, "vi").nearer([0.5], [99]).tolist() == [0]
+    assert background.measure(about("same"), "en").nearer([0.5], [99]).tolist() == [0]
+    assert background.measure(about("same"), "vi").nearer([0.5], [99]).tolist() == [20]
     assert background.measure(about("same"), "vi").middle > 0.7
     assert background.measure(about("same"), "en").middle == pytest.approx(0.05)
 

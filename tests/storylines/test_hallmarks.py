@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from pipeline.storylines.filing import Filing
 from pipeline.storylines.hallmarks import hallmarks
-from pipeline.storylines.members import Strand
+from pipeline.storylines.members import COHESION, DOUBT, Strand
 from tests.storylines.wire import article
 
 
@@ -71,8 +73,10 @@ def test_cohesion_is_the_mean_cosine_between_members() -> None:
     strand = Strand(1)
     units = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], np.float32)
     strand.dense, strand.members = units[0], 1
-    assert strand.cohesion() is None
-    assert strand.doubt() == 1.0
+    figures = strand.figures(strand.sum_of_vectors())
+    assert math.isnan(figures[COHESION])
+    assert figures[DOUBT] == 1.0
     strand.dense, strand.members = units.sum(axis=0), 3
-    assert strand.cohesion() == pytest.approx((0.6 + 0.8 + 0.0) / 3, abs=1e-6)
-    assert strand.doubt() == 0.5
+    figures = strand.figures(strand.sum_of_vectors())
+    assert figures[COHESION] == pytest.approx((0.6 + 0.8 + 0.0) / 3, abs=1e-6)
+    assert figures[DOUBT] == 0.5
