@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pipeline.ledger import Ledger, connect
+from tests.workers.changing import ALONE
 from tests.workers.wire import VERSION
 from workers.clusterer import Clusterer
 from workers.process import Stop
@@ -21,7 +22,10 @@ PATIENCE = 60.0  # seconds on a busy machine
 
 
 def clusterer(ledger: Ledger, leader_seconds: float) -> Clusterer:
-    return Clusterer(ledger, VERSION, batch=BATCH, leader_seconds=leader_seconds, keep_every=KEEP_EVERY)
+    # Without second thoughts: when they come depends on when there was nothing to file, not on what was filed.
+    return Clusterer(
+        ledger, VERSION, options=ALONE, batch=BATCH, leader_seconds=leader_seconds, keep_every=KEEP_EVERY
+    )  # fmt: skip
 
 
 @contextlib.contextmanager
