@@ -254,7 +254,7 @@ def tells_of_title(shown: Features) -> bool:
     # Of a title the body counts the words twice (`read`): what is beyond that comes from the text. Where there is no
     # title, the beginning of the text stands for it.
     from_title = 2.0 * shown.title.values if shown.titled else 0.0
-    return np.count_nonzero(counts > from_title) / len(counts) >= _TOLD_SHARE
+    return bool(np.count_nonzero(counts > from_title) / len(counts) >= _TOLD_SHARE)
 
 
 def hashed(counts: Mapping[str, int]) -> SparseVec:
