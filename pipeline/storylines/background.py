@@ -36,10 +36,9 @@ class Ordinary:
     def nearer(self, best: npt.ArrayLike, storylines: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """(c,) for each storyline with its best member's cosine: how many recent articles of others are as near."""
         least = np.asarray(best, np.float32)
-        some = np.flatnonzero(self.cosines >= least.min())
-        others = self.owners[some] != np.asarray(storylines, np.int64)[:, None]
-        nearer: npt.NDArray[np.int64] = ((self.cosines[some] >= least[:, None]) & others).sum(axis=1)
-        return nearer
+        nearer: npt.NDArray[np.int64] = len(self.cosines) - np.searchsorted(np.sort(self.cosines), least)
+        whose, own = (self.owners == np.asarray(storylines, np.int64)[:, None]).nonzero()
+        return nearer - np.bincount(whose[self.cosines[own] >= least[whose]], minlength=len(least))
 
 
 class Background:

@@ -84,7 +84,8 @@ class CopyIndex:
     def __init__(self, *, window_hours: float, most: int, least_similarity: float) -> None:
         self._window, self._most, self._least = window_hours, most, least_similarity
         self._originals: dict[int, Original] = {}
-        self._bands: dict[int, list[int] | dict[int, None]] = {}
+        self._bands: dict[int, int | list[int] | dict[int, None]] = {}
+        """Articles of each band: most have one, and no list for it."""
         self._of: dict[int, set[int]] = {}
         self._by_order: dict[int, int] = {}
         self._seen = Hours()
@@ -107,8 +108,9 @@ class CopyIndex:
             return None
         hits: Counter[int] = Counter()
         for band in _bands(mark):
-            if held := self._bands.get(band):
-                hits.update(held[-_MOST_COMPARED:] if isinstance(held, list) else _last(held))
+            held = self._bands.get(band)
+            if held is not None:
+                hits.update((held,) if isinstance(held, int) else _last(held))
         best: tuple[Original, float] | None = None
         for candidate, _ in hits.most_common(_MOST_COMPARED):
             original = self._originals[candidate]
@@ -186,13 +188,17 @@ class CopyIndex:
         self._seen.put(article, original.seen)
         self.changed.add(original.order)
         for band in _bands(original.mark):
-            held = self._bands.setdefault(band, [])
-            if isinstance(held, dict):
+            held = self._bands.get(band)
+            if held is None:
+                self._bands[band] = article
+            elif isinstance(held, int):
+                self._bands[band] = [held, article]
+            elif isinstance(held, dict):
                 held[article] = None
-                continue
-            held.append(article)
-            if len(held) > _MOST_COMPARED:  # a flood of one text: from here on leaving must not take its time
-                self._bands[band] = dict.fromkeys(held)
+            else:
+                held.append(article)
+                if len(held) > _MOST_COMPARED:  # a flood of one text: from here on leaving must not take its time
+                    self._bands[band] = dict.fromkeys(held)
 
     def _near(self, original: Original, written: float | None) -> bool:
         return written is None or original.written is None or abs(written - original.written) <= self._window
@@ -215,14 +221,18 @@ class CopyIndex:
             held = self._bands[band]
             if isinstance(held, list):
                 held.remove(article)
-            else:
+            elif isinstance(held, dict):
                 del held[article]
-            if not held:
+            if isinstance(held, int) or not held:
                 del self._bands[band]
 
 
-def _last(held: dict[int, None]) -> list[int]:
-    return list(itertools.islice(reversed(held), _MOST_COMPARED))[::-1]
+def _last(held: list[int] | dict[int, None]) -> list[int]:
+    return (
+        held[-_MOST_COMPARED:]
+        if isinstance(held, list)
+        else list(itertools.islice(reversed(held), _MOST_COMPARED))[::-1]
+    )
 
 
 def _bands(mark: bytes) -> list[int]:

@@ -96,11 +96,12 @@ class Nearest:
 
     def units(self, places: Sequence[int]) -> npt.NDArray[np.float32]:
         """The vectors (n, d) of some places."""
-        groups, found = self._groups, np.empty((len(places), self.dimension or 0), np.float32)
-        at = (self._of[places].tolist(), self._group[places].tolist(), self._slot[places].tolist())
-        for n, (generation, group, slot) in enumerate(zip(*at, strict=True)):
-            found[n] = groups[generation, group].units[slot]
-        return found
+        if not len(places):
+            return np.empty((0, self.dimension or 0), np.float32)
+        groups, slots = self._groups, self._slot[places].tolist()
+        keys = zip(self._of[places].tolist(), self._group[places].tolist(), strict=True)
+        rows = [groups[key].units[slot] for key, slot in zip(keys, slots, strict=True)]
+        return np.concatenate(rows).reshape(len(rows), -1)
 
     def restore(self, pivots: npt.NDArray[np.float32] | None, generation: int, came: int, there: int) -> None:
         """Go on with these pivots, before vectors are put."""

@@ -91,7 +91,7 @@ class FilingOptions:
     """Languages with a background of their own; what comes after shares one (feeds put any text into that field)."""
 
     max_storylines: int = 300_000
-    """Beyond this the one that was longest without an article is dropped: that many take up to about 2.5 GB."""
+    """Beyond this the one that was longest without an article is dropped: that many take about 2.4 GB."""
 
     copy_similarity: float = 0.8
     copy_window_hours: float = 168.0
