@@ -50,3 +50,12 @@ def test_one_is_never_apart_from_itself() -> None:
     held = Constraints(apart=[(1, 2)])
     held.merged(1, 2)
     assert held.apart_from(2) == frozenset()
+
+
+def test_what_people_declared_or_named_is_what_remains() -> None:
+    constraints = Constraints(declared=[5], renamed=[4])
+    assert sorted([1, 2, 4, 5], key=constraints.rank) == [5, 4, 1, 2]
+    assert "each a name" in str(constraints.against_merge(4, 5))
+    assert constraints.may_merge(1, 4)
+    constraints.merged(4, 1)
+    assert constraints.may_merge(1, 5)

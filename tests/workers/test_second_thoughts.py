@@ -11,7 +11,7 @@ from pipeline.storylines.tend import Merge
 from tests.workers.changing import Desk, in_sequence
 from tests.workers.wire import VERSION, at
 from workers.clusterer import Clusterer, thoughts
-from workers.clusterer.hindsight import AT_ONCE, GROWTH, PATIENCE, Hindsight
+from workers.clusterer.hindsight import AT_ONCE, GROWTH, MOST_DUE, PATIENCE, Hindsight
 
 FLOOD, TRIAL = ("flood", "orsel"), ("trial", "marven")
 
@@ -103,6 +103,21 @@ def test_a_locked_storyline_is_left_alone(apart: Desk) -> None:
     assert apart.where(1, 5) == [1, 1]
 
 
+def test_a_name_that_people_gave_stays_and_what_is_the_same_comes_to_it(apart: Desk) -> None:
+    apart.ask("rename", storyline=5, title="The flood of the year")
+    wake(apart)
+    assert apart.where(1, 2, 5, 6) == [5, 5, 5, 5]
+    assert apart.one(1).headline == "The flood of the year"
+
+
+def test_of_two_names_none_is_thrown_away(apart: Desk) -> None:
+    for storyline, title in ((2, "One name"), (5, "Another name")):
+        apart.ask("rename", storyline=storyline, title=title)
+    wake(apart)
+    assert {apart.one(2).headline, apart.one(5).headline} == {"One name", "Another name"}
+    assert apart.where(2, 5) == [2, 5]
+
+
 def test_what_people_took_apart_stays_apart_over_restarts(apart: Desk) -> None:
     wake(apart)
     merge = next(one for one in apart.history(2) if one.kind == "merge")
@@ -187,6 +202,13 @@ class TestWhenToLook:
         assert queue.grown(1, 80)
         assert not queue.grown(1, 80 + 80 // GROWTH - 1)
         assert queue.grown(1, 80 + 80 // GROWTH)
+
+    def test_no_more_wait_than_can_be_looked_at(self) -> None:
+        queue = Hindsight()
+        for storyline in range(MOST_DUE + 5):
+            queue.touched(storyline)
+        assert len(queue) == MOST_DUE
+        assert queue.due(idle=True)[0] == 5
 
     def test_whatever_its_size_when_it_was_changed(self) -> None:
         queue = Hindsight()
