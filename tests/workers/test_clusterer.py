@@ -372,7 +372,7 @@ def test_run_hands_the_role_over_when_it_stops(sqlite_ledger: Ledger) -> None:
 
 
 def test_commands_that_take_long_are_spread_over_steps(sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.clusterer.loop.COMMAND_SECONDS", 0.0)
+    monkeypatch.setattr("workers.clusterer.loop.STRETCH_SECONDS", 0.0)
     put = [ask(sqlite_ledger, "declare", title=f"Story {n}", text="What it is about.") for n in range(3)]
     clusterer = Clusterer(sqlite_ledger, VERSION)
     for done in range(1, 4):

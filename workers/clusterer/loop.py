@@ -28,7 +28,7 @@ IDLE_SECONDS = 0.25  # between looks when nothing waits
 STAND_BY_SECONDS = 1.0  # between a stand-by's looks at the role
 TROUBLE_SECONDS = 2.0  # before the next try after the ledger or an article made trouble
 COMMANDS_AT_ONCE = 50
-COMMAND_SECONDS = 2.0  # after so many the other commands wait for the next step, or the claim would run out meanwhile
+STRETCH_SECONDS = 2.0  # of commands, or of second thoughts: the rest waits for the next step, which renews the claim
 LATENCIES_KEPT = 100_000
 UNFILABLE = "unfilable"  # the reason under which articles that cannot be filed are parked
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -167,7 +167,7 @@ class Clusterer:
             pending = commands.pending(tx, COMMANDS_AT_ONCE)
         began = time.monotonic()
         for done, command in enumerate(pending):
-            if done and time.monotonic() - began >= COMMAND_SECONDS:
+            if done and time.monotonic() - began >= STRETCH_SECONDS:
                 return done
             try:
                 with self._ledger.write() as tx:
@@ -232,8 +232,9 @@ class Clusterer:
         """Have second thoughts about a few storylines that are due."""
         if self._token is None or not self._options.second_thoughts:  # no token: filing stumbled
             return
-        due = self._memory.hindsight.due(idle=idle)
-        for storyline in due:
+        due, began = deque(self._memory.hindsight.due(idle=idle)), time.monotonic()
+        while due:
+            storyline = due.popleft()
             if storyline in self._beyond:
                 continue
             try:
@@ -244,13 +245,17 @@ class Clusterer:
                         self._guard(tx)
                         thoughts.act(tx, self._memory, thought, moment)
                         self._memory.keep(tx, moment)
+                if time.monotonic() - began >= STRETCH_SECONDS:
+                    break
             except (LedgerError, FencedError, MemoryError):
                 raise
             except Exception:
                 log.exception("second thought failed", storyline=storyline)
                 self._beyond.add(storyline)
                 self._rebuild(moment)  # memory may have gone along with what was rolled back
-                break
+                return
+        for storyline in due:
+            self._memory.hindsight.again(storyline)
 
     def _attend(self, moment: datetime, *, idle: bool) -> None:
         """Look at the lives of storylines that are due: fewer at once when there was something to file."""
