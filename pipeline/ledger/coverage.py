@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, case, func, null, select, update
+from sqlalchemy import Connection, RowMapping, and_, case, func, null, select, update
 
 from pipeline.ledger import events, revisions
 from pipeline.ledger.apart import parts
-from pipeline.ledger.schema import articles, memberships, storylines
+from pipeline.ledger.schema import articles, memberships, storylines, texts
 from pipeline.ledger.storylines import EMPTY, OUTLETS_KEPT, article_of, headline_of, summary
 from pipeline.records import Article
 
@@ -75,6 +75,25 @@ def originals(tx: Connection, version: str, storyline_id: int, since: datetime) 
         .order_by(memberships.c.position)
     )
     return [article_of(found) for found in tx.execute(chosen).mappings()]
+
+
+def reprinted(tx: Connection, storyline_id: int, since: datetime) -> list[tuple[datetime | None, datetime]]:
+    """When the reprints of a storyline that were filed after `since` were published and first seen."""
+    chosen = (
+        select(articles.c.published, articles.c.seen)
+        .join(memberships, memberships.c.article_id == articles.c.id)
+        .join(texts, and_(texts.c.article_id == articles.c.id, texts.c.generation == memberships.c.generation))
+        .where(memberships.c.storyline_id == storyline_id, memberships.c.kind != "original")
+        .where(memberships.c.filed >= since)
+        .order_by(memberships.c.position)
+    )
+    return [(published, seen) for published, seen in tx.execute(chosen)]
+
+
+def brought(tx: Connection, storyline_id: int) -> set[int]:
+    """Those of a storyline's articles that were filed elsewhere and that people have stay where they are."""
+    there = (memberships.c.storyline_id == storyline_id, memberships.c.pinned, memberships.c.filed_under.is_not(None))
+    return set(tx.execute(select(memberships.c.article_id).where(*there)).scalars())
 
 
 def latest(tx: Connection, most: int) -> list[int]:
@@ -157,7 +176,7 @@ def retell(
     """Count a storyline anew, tell it by this headline and lead, and write the event that says what happened to it.
 
     `said` is what the event tells beside the storyline, `values` are further columns that change. Its life is looked
-    at next; one without articles is empty, unless it was declared.
+    at next; one without articles is empty, or as it was when it began if it was declared.
     """
     before = {**_one(tx, storyline_id), **(values or {})}
     now = counted(tx, storyline_id)
@@ -206,7 +225,7 @@ def _one(tx: Connection, storyline_id: int) -> RowMapping:
 
 def _state(before: Mapping[str, Any], count: int) -> str:
     if not count:
-        return str(before["state"]) if before["declared"] else EMPTY
+        return "emerging" if before["declared"] else EMPTY
     return "emerging" if before["state"] == EMPTY else str(before["state"])
 
 

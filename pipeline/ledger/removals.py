@@ -47,10 +47,12 @@ def _promote(tx: Connection, article_id: int) -> None:
 
 
 def titles(tx: Connection, storyline_id: int) -> list[str]:
-    """The titles of a storyline's articles, and its own if it was declared."""
+    """The titles of a storyline's articles, and its own if it was declared or renamed."""
     chosen = select(articles.c.title).join(memberships, memberships.c.article_id == articles.c.id)
     own = select(storylines.c.title).where(storylines.c.id == storyline_id)
-    return [*tx.execute(chosen.where(memberships.c.storyline_id == storyline_id)).scalars(), *tx.execute(own).scalars()]
+    given = select(storylines.c.headline).where(storylines.c.id == storyline_id, storylines.c.renamed)
+    chosen = chosen.where(memberships.c.storyline_id == storyline_id)
+    return [title for each in (chosen, own, given) for title in tx.execute(each).scalars()]
 
 
 def retell(

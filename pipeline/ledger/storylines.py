@@ -237,7 +237,7 @@ def _grow(
 def _look(row: RowMapping, outlets: Sequence[str], now: datetime) -> datetime | None:
     """When the life of a storyline that grew is looked at: at once where the article may have changed its state, within
     a minute where only its pace may have."""
-    if not row["articles"]:
+    if not row["articles"] and row["state"] in ("emerging", EMPTY):
         return now + FIRST_LOOK
     if row["state"] == "emerging" and len(outlets) < 2:
         return row["state_due"] or now

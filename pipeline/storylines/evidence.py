@@ -15,7 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
@@ -289,10 +289,14 @@ def usable_vector(vector: Vector | None) -> Vector | None:
 def moment(article: Article) -> float | None:
     """When an article was written, in hours since 1970: None where it does not say; a date in the future is taken
     for the time it was first seen, or one wrong year would keep a storyline open until then."""
-    if article.published is None:
+    return written_at(article.published, article.seen)
+
+
+def written_at(published: datetime | None, seen: datetime) -> float | None:
+    """`moment` of an article by its times."""
+    if published is None:
         return None
-    written = article.published if article.published <= article.seen + _CLOCK_SKEW else article.seen
-    return written.timestamp() / 3600.0
+    return (published if published <= seen + _CLOCK_SKEW else seen).timestamp() / 3600.0
 
 
 def short_lang(lang: str | None) -> str:

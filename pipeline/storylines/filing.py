@@ -26,6 +26,7 @@ from pipeline.storylines.evidence import (
     Ids,
     moment,
     read,
+    written_at,
 )
 from pipeline.storylines.hours import Hours
 from pipeline.storylines.index import StorylineIndex, title_terms
@@ -196,9 +197,12 @@ class Filing:
         self._copies.move(loser, winner)
         self._keeper.changed(winner)
 
-    def restate(self, storyline: int, originals: Sequence[Article]) -> None:
-        """Drop what is known of a storyline and learn it anew from these originals, in their order; where there are
-        none, the storyline goes. What was declared of it stays.
+    def restate(
+        self, storyline: int, originals: Sequence[Article], *, reprints: Sequence[tuple[datetime | None, datetime]] = ()
+    ) -> None:
+        """Drop what is known of a storyline and learn it anew from these originals, in their order, and from its
+        `reprints`, of which only the times count (published, first seen): they keep it alive. Where there are neither,
+        the storyline goes. What was declared of it stays.
 
         Term statistics, background and rhythm stay as they are, since these articles were counted when they were filed.
         Reprints of these originals are filed with this storyline from now on. Raises InputError as `decide` does, and
@@ -207,10 +211,10 @@ class Filing:
         readings = [self._readings.of(article) for article in originals]
         old = self._strands.get(storyline)
         if old is not None:
-            self._close(storyline, for_good=not originals)
+            self._close(storyline, for_good=not originals and not reprints)
         self._copies.hold(storyline, [o for r in readings if (o := r.original(storyline)) is not None])
         seed = None if old is None else old.seed
-        if not originals and seed is None:
+        if not originals and not reprints and seed is None:
             return
         strand = self._open(storyline)
         strand.seed, strand.touched = seed, 0 if old is None else old.touched
@@ -223,6 +227,10 @@ class Filing:
             strand.reported_by(article.outlet)
             strand.articles += 1
             self._join(strand, article.id, reading.features, self._terms.weigh(reading.features, counted=True))
+        for published, seen in reprints:
+            strand.covers(written_at(published, seen))
+            self._saw(strand, seen.timestamp() / 3600.0)
+        strand.articles += len(reprints)
         self._index.put(strand, title_terms(strand))
         if old is None:
             self._touch(strand)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import bindparam, inspect, text
+from sqlalchemy import Connection, bindparam, inspect, select, text
 
 from pipeline import urls
 from pipeline.errors import LedgerError
 from pipeline.ledger import connect, intake, migrations, open_ledger, polls, work
 from pipeline.ledger.columns import UtcDateTime
-from pipeline.ledger.schema import metadata
+from pipeline.ledger.schema import memberships, metadata, storylines
 from tests.ledger.making import START, entry, processes
 
 
@@ -115,6 +117,57 @@ def test_a_ledger_of_the_release_before_keeps_its_feeds_and_its_work(empty_url: 
         found = intake.record_entries(tx, [known], START, feed_id=1)
         assert (found.articles, found.sightings) == (0, 1)
         assert work.due_for_fetch(tx, START, 10) == [(1, "paper.example")]
+    ledger.close()
+
+
+RUNNERS_UP = [  # the reason as the release before wrote it; the runner-up and its share of the threshold as stored now
+    ({}, None, None),
+    ({"runner_up": None, "runner_up_score": None, "threshold": 4.0}, None, None),
+    ({"runner_up": 3, "runner_up_score": 2.0, "threshold": 4.0}, 3, 0.5),
+    ({"runner_up": 3, "runner_up_score": 2, "threshold": 4}, 3, 0.5),
+    ({"runner_up": 3, "runner_up_score": 2.0, "threshold": 0}, 3, None),
+    ({"runner_up": 3, "runner_up_score": None, "threshold": 4.0}, 3, None),
+    ({"summary": "put here by hand"}, None, None),
+]
+
+
+def _write(tx: Connection, statement: str, **values: Any) -> None:
+    tx.execute(text(statement).bindparams(bindparam("at", type_=UtcDateTime())), {"at": START, **values})
+
+
+def _fill(tx: Connection) -> None:
+    """Storylines as the second schema knew them: one with articles, one merged into it, one that is empty."""
+    opened = "INSERT INTO storylines (state, opened, updated, merged_into) VALUES (:state, :at, :at, :into)"
+    for state, into in (("emerging", None), ("emerging", 1), ("empty", None)):
+        _write(tx, opened, state=state, into=into)
+    for number, (why, _, _) in enumerate(RUNNERS_UP, start=1):
+        page = (
+            "INSERT INTO articles (url_key, url, host_key, state, due, seen) VALUES (:key, 'u', 'h', 'filed', :at, :at)"
+        )
+        _write(tx, page, key=f"key {number}")
+        filed = (
+            "INSERT INTO memberships (article_id, generation, storyline_id, kind, position, why, filed)"
+            " VALUES (:number, 1, 1, 'original', :number, :why, :at)"
+        )
+        _write(tx, filed, number=number, why=json.dumps(why))
+
+
+def test_a_ledger_of_the_second_schema_keeps_its_storylines_and_knows_their_runners_up(empty_url: str) -> None:
+    ledger = connect(empty_url)
+    with ledger.write() as tx:
+        command.upgrade(migrations.config(tx), "0002")
+        _fill(tx)
+    ledger.close()
+    ledger = open_ledger(empty_url, upgrade=True)
+    with ledger.read() as tx:
+        rows = tx.execute(select(memberships).order_by(memberships.c.position)).mappings().all()
+        assert [(row["runner_up"], row["runner_up_share"]) for row in rows] == [
+            (found, share) for _, found, share in RUNNERS_UP
+        ]
+        assert {(row["pinned"], row["filed_under"]) for row in rows} == {(False, None)}
+        told = tx.execute(select(storylines).order_by(storylines.c.id)).mappings().all()
+        assert [(row["state_since"], row["state_due"]) for row in told] == [(START, START), (None, None), (None, None)]
+        assert {(row["locked"], row["renamed"]) for row in told} == {(False, False)}
     ledger.close()
 
 

@@ -89,3 +89,24 @@ def test_a_vector_that_does_not_fit_changes_nothing(desk: Desk) -> None:
     with pytest.raises(InputError, match="dimensions"):
         desk.filing.restate(50, [flood(1), article(2, "Odd", "Odd.", vector=np.ones(8, np.float32) / 8**0.5)])
     assert desk.filing.decide(flood(9, 2.0)).storyline == 50
+
+
+def test_reprints_keep_it_alive_as_when_they_were_filed(desk: Desk) -> None:
+    late = article(7, "Flood in Orsel", TEXT, vector=None, hours=50.0)
+    desk.filing.file(late, 50, copy_of=1)
+    before = desk.filing._strands[50]
+    known = (before.first, before.last, before.seen, before.articles)
+    four = [flood(1), trial(2), flood(3, 1.0), trial(4, 1.0)]
+    desk.filing.restate(50, four, reprints=[(late.published, late.seen)])
+    after = desk.filing._strands[50]
+    assert (after.first, after.last, after.seen, after.articles) == known
+    desk.filing.restate(50, four)
+    assert desk.filing._strands[50].seen < known[2]
+
+
+def test_one_of_reprints_alone_lives_on(desk: Desk) -> None:
+    late = article(7, "Flood in Orsel", TEXT, vector=None, hours=50.0)
+    desk.filing.restate(50, [], reprints=[(late.published, late.seen)])
+    assert desk.filing._strands[50].articles == 1
+    desk.filing.forget(late.seen)
+    assert 50 in desk.filing._strands

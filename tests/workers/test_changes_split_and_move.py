@@ -7,9 +7,10 @@ import pytest
 from pipeline.errors import InputError
 from pipeline.ledger import Ledger
 from pipeline.storylines.filing import Filing
-from tests.workers.changing import Desk, in_sequence
-from tests.workers.wire import at
+from tests.workers.changing import Desk, in_sequence, text
+from tests.workers.wire import VERSION, at
 from workers.clusterer.changes import merge, split
+from workers.clusterer.memory import Memory
 
 
 @pytest.fixture
@@ -179,3 +180,28 @@ def test_the_figures_of_the_stream_stay_as_they_are(desk: Desk) -> None:
 def figures(filing: Filing) -> dict[str, bytes | None]:
     """What is counted of the stream, as it is stored."""
     return {part: content for part, content in filing.dump(whole=True) if part.startswith(("terms", "backg", "rhythm"))}
+
+
+def test_a_storyline_that_a_late_reprint_kept_alive_stays_so_after_a_split(desk: Desk) -> None:
+    """What memory knows is what a start reads again."""
+    words = {"title": "The trial of Marven", "text": text("trial", "Marven"), "hours": 100.0}
+    desk.seconds += 100 * 3600
+    late = desk.file("trial", "Marven", source="Courier", **words)
+    assert desk.memberships()[late]["kind"] == "duplicate"
+    desk.ask("split", storyline=1, articles=[1])
+    anew = Memory.rebuilt(desk.ledger, VERSION, desk.memory.options, at(desk.seconds), lambda _: None, anew=True)
+    live, read = (memory.filing._strands[1] for memory in (desk.memory, anew))
+    assert (live.last, live.seen, live.articles) == (read.last, read.seen, read.articles)
+    for memory in (desk.memory, anew):
+        assert memory.filing.forget(at(50 * 3600)) == len({3, 4})
+        assert 1 in memory.filing._strands
+
+
+def test_a_declared_storyline_that_gives_all_away_begins_again(desk: Desk) -> None:
+    declared = desk.ask("declare", title="The Orsel flood", text="The flood in Orsel, before and after.")["storyline"]
+    desk.seconds += 100
+    desk.ask("merge", storyline=1, into=declared)
+    desk.step()
+    assert desk.one(declared).state == "developing"
+    desk.ask("move", articles=[1, 2, 3], to=3)
+    assert (desk.one(declared).articles, desk.one(declared).state) == (0, "emerging")

@@ -188,3 +188,24 @@ def test_undone_is_undone_after_a_restart(desk: Desk) -> None:
         desk.restart()
         desk.step()
     assert decisions == [[2, 1]] * 2
+
+
+def test_what_people_moved_into_the_new_storyline_stays_there(desk: Desk) -> None:
+    desk.ask("merge", storyline=2, into=1)
+    done = desk.ask("split", storyline=1, articles=[3])
+    desk.ask("move", articles=[5], to=done["other"])
+    later = desk.dispatch("trial", "Marven", "Courier")
+    assert desk.where(5, later) == [done["other"]] * 2
+    desk.ask("undo", change=done["change"])
+    assert desk.where(1, 2, 3, 4, later) == [1, 1, 1, 1, 1]
+    assert desk.where(5) == [done["other"]]
+    assert (desk.one(done["other"]).articles, desk.one(1).articles) == (1, 5)
+    assert in_sequence(desk.told())
+
+
+def test_a_split_of_which_only_that_is_left_is_not_undone(desk: Desk) -> None:
+    desk.ask("merge", storyline=2, into=1)
+    done = desk.ask("split", storyline=1, articles=[3])
+    desk.ask("move", articles=[5], to=done["other"])
+    desk.ask("move", articles=[3], to=1)
+    assert "nothing of the split is left" in desk.refused("undo", change=done["change"])

@@ -369,3 +369,12 @@ def test_run_hands_the_role_over_when_it_stops(sqlite_ledger: Ledger) -> None:
             pytest.fail("it filed nothing")
     embedded(sqlite_ledger, 2, "flood", "Orsel")
     assert clusterer(sqlite_ledger).step(now()) == 1, "at once, without waiting for the claim to run out"
+
+
+def test_commands_that_take_long_are_spread_over_steps(sqlite_ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.clusterer.loop.STRETCH_SECONDS", 0.0)
+    put = [ask(sqlite_ledger, "declare", title=f"Story {n}", text="What it is about.") for n in range(3)]
+    clusterer = Clusterer(sqlite_ledger, VERSION)
+    for done in range(1, 4):
+        clusterer.step(at(done))
+        assert [outcome(sqlite_ledger, one)[0] == "applied" for one in put] == [n < done for n in range(3)]

@@ -212,3 +212,33 @@ def test_people_move_a_fresh_article_into_a_closed_storyline_and_reopen_it(wire:
     ask(wire.ledger, "move", articles=[made], to=1)
     wire.step(24 * 33 + 1)
     assert wire.state() == "developing"
+
+
+def test_what_was_due_long_ago_is_no_news(wire: Wire) -> None:
+    """The clusterer was away, or the release before knew nothing of lives."""
+    wire.article(0, "Ant")
+    wire.step(100)
+    (turn,) = [one for one in wire.events() if one.type == "storyline.quiet"]
+    assert turn.data["backfill"] is True
+
+
+def test_what_is_due_now_is_news_and_so_is_what_came_while_it_was_away(wire: Wire) -> None:
+    wire.article(0, "Ant")
+    wire.article(0, "Ant", "trial", "Marven")
+    wire.until(30)
+    quiet = [one.data["backfill"] for one in wire.events() if one.type == "storyline.quiet"]
+    assert quiet == [False, False]
+    wire.article(100, "Bee")
+    developing = [one for one in wire.events() if one.type == "storyline.developing"]
+    assert [one.data["backfill"] for one in developing] == [False]
+
+
+def test_fewer_are_looked_at_while_there_is_something_to_file(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.clusterer.lives.BUSY", 1)
+    places = ("Orsel", "Marven", "Hexby")
+    for place, what in zip(places, ("flood", "trial", "merger"), strict=True):
+        wire.article(0, "Ant", what, place)
+    wire.article(30, "Ant", "derby", "Stellin")
+    assert sum(wire.state(storyline) == "quiet" for storyline in (1, 2, 3)) == 1
+    wire.step(30.1)
+    assert sum(wire.state(storyline) == "quiet" for storyline in (1, 2, 3)) == 3

@@ -166,6 +166,18 @@ def test_a_look_that_fails_stops_neither_the_wire_nor_other_looks(apart: Desk, m
     assert apart.file("derby", "stellin") in apart.memberships()
 
 
+def test_looks_that_take_long_are_spread_over_steps(apart: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.clusterer.loop.STRETCH_SECONDS", 0.0)
+    apart.clusterer = Clusterer(apart.ledger, VERSION, options=FilingOptions(), leader_seconds=5)
+    apart.step()
+    left = len(apart.memory.hindsight)
+    assert left >= 5
+    for _ in range(20):
+        apart.step()
+    assert apart.clusterer.settled
+    assert apart.where() == [1, 1, 3, 3, 1, 1]
+
+
 def test_a_declared_storyline_that_was_merged_into_cannot_be_the_loser(apart: Desk) -> None:
     wake(apart, second_thoughts=False)
     declared = apart.ask("declare", title="The flood of Orsel", text="Water in Orsel.")["storyline"]

@@ -132,3 +132,14 @@ def test_an_empty_one_and_none(newsroom: Newsroom) -> None:
     assert done.exit_code == 0
     assert "The flood" in done.output
     assert run("99").exit_code != 0
+
+
+@pytest.mark.parametrize("rows", [1, common.FOLDED + 1])
+def test_nor_does_it_in_the_list(newsroom: Newsroom, rows: int) -> None:
+    for n in range(rows):
+        story = newsroom.open()
+        newsroom.file(story, title=f"Loud {n} \x1b]0;owned\x07\x1b[31m \u202eright", text="Text.")
+    done = CliRunner().invoke(app, ["storylines", "list", "--limit", str(rows)])
+    assert done.exit_code == 0
+    assert "Loud 0" in done.output
+    assert not any(c in done.output for c in "\x1b\x07\u202e")

@@ -38,6 +38,11 @@ def ledger() -> Iterator[tuple[Settings, Ledger]]:
         opened.close()
 
 
+def plain(text: str) -> str:
+    """One line without control characters: a feed must not move the cursor or recolour the terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, default=_plain))
 
@@ -71,7 +76,7 @@ def _lines(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[st
 def _words(value: Any) -> str:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M")
-    return " ".join(str(value).split())
+    return plain(str(value))
 
 
 def _plain(value: Any) -> Any:

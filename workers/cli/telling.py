@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pipeline.records import Storyline
 from pipeline.storylines.tell.records import Day, Digest, Episode, KeySentence, Outlet, Related
-from workers.cli.common import console
+from workers.cli.common import console, plain
 
 READABLE = 100  # cells; longer lines of prose are hard to read, however wide the terminal is
 OUTLETS, DAYS = 12, 14  # shown; all are in the JSON
@@ -35,11 +35,6 @@ def show(found: Storyline, digest: Digest, coverage: Sequence[Mapping[str, Any]]
             console.print(Text(heading, style="bold"))
             for item in body:
                 console.print(Padding(item, (0, 0, 0, 2), expand=False))
-
-
-def plain(text: str) -> str:
-    """One line without control characters: a feed must not move the cursor or recolour the terminal."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def _head(found: Storyline, digest: Digest) -> None:

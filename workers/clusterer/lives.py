@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from pipeline.ledger import lives
 from pipeline.ledger.storylines import EMPTY
 from pipeline.storylines import life
 
-AT_ONCE = 100  # storylines in one step
+AT_ONCE = 100  # storylines in one step when nothing waits to be filed
+BUSY = 20  # in one step while filing has work
+OVERDUE = timedelta(days=1)  # a turn that came so much too late is no news: the clusterer was away, or is new to this
 ARRIVALS = 300  # latest articles that a storyline is judged by
 
 
@@ -47,10 +49,20 @@ def attend(tx: Connection, ids: Sequence[int], moment: datetime, window: timedel
         if turn.state == row["state"]:
             lives.put_off(tx, row["id"], turn.due)
             continue
-        backfill = not any(one.fresh for one in latest)
+        backfill = not any(one.fresh for one in latest) or _overdue(row, latest, moment)
         lives.turn(tx, row, turn.state, turn.due, turn.why, moment, backfill=backfill)
         changed += 1
     return changed
+
+
+def _overdue(row: RowMapping, latest: Sequence[life.Arrival], moment: datetime) -> bool:
+    """Whether it should have been looked at long ago, and nothing fresh came since."""
+    long_ago = moment - OVERDUE
+    return (
+        row["state_due"] is not None
+        and row["state_due"] < long_ago
+        and not any(one.fresh and one.seen >= long_ago for one in latest)
+    )
 
 
 def _wire(tx: Connection, moment: datetime) -> life.Wire:

@@ -28,7 +28,7 @@ IDLE_SECONDS = 0.25  # between looks when nothing waits
 STAND_BY_SECONDS = 1.0  # between a stand-by's looks at the role
 TROUBLE_SECONDS = 2.0  # before the next try after the ledger or an article made trouble
 COMMANDS_AT_ONCE = 50
-THINKING_SECONDS = 1.0  # of second thoughts in a step that files nothing
+STRETCH_SECONDS = 2.0  # of commands, or of second thoughts: the rest waits for the next step, which renews the claim
 LATENCIES_KEPT = 100_000
 UNFILABLE = "unfilable"  # the reason under which articles that cannot be filed are parked
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -101,7 +101,7 @@ class Clusterer:
             self._memory.load_declared(self._ledger)
             filed = 0 if self._memory.must_wait(moment) else self._file(moment)
             self._reconsider(moment, idle=not filed)
-            self._attend(moment)
+            self._attend(moment, idle=not filed)
             self._keep(moment, idle=not done + filed)
             self._take_up(moment)
             return done + filed
@@ -165,7 +165,10 @@ class Clusterer:
     def _apply(self, moment: datetime) -> int:
         with self._ledger.read() as tx:
             pending = commands.pending(tx, COMMANDS_AT_ONCE)
-        for command in pending:
+        began = time.monotonic()
+        for done, command in enumerate(pending):
+            if done and time.monotonic() - began >= STRETCH_SECONDS:
+                return done
             try:
                 with self._ledger.write() as tx:
                     self._guard(tx)
@@ -229,12 +232,15 @@ class Clusterer:
         """Have second thoughts about a few storylines that are due; with nothing to file, about more of them."""
         if self._token is None or not self._options.second_thoughts:  # no token: filing stumbled
             return
-        until = time.monotonic() + THINKING_SECONDS
-        while due := self._memory.hindsight.due(idle=idle):
-            for storyline in due:
+        until = time.monotonic() + STRETCH_SECONDS
+        while due := deque(self._memory.hindsight.due(idle=idle)):
+            while due and time.monotonic() < until:
+                storyline = due.popleft()
                 if storyline not in self._beyond and not self._think(storyline, moment):
                     return
-            if not idle or time.monotonic() > until:
+            for storyline in due:
+                self._memory.hindsight.again(storyline)
+            if due or not idle or time.monotonic() >= until:
                 return
 
     def _think(self, storyline: int, moment: datetime) -> bool:
@@ -256,12 +262,12 @@ class Clusterer:
             return False
         return True
 
-    def _attend(self, moment: datetime) -> None:
-        """Look at the lives of storylines that are due, whether or not there was anything to file."""
+    def _attend(self, moment: datetime, *, idle: bool) -> None:
+        """Look at the lives of storylines that are due: fewer at once when there was something to file."""
         if self._token is None:  # filing stumbled: from a rebuilt state it goes on
             return
         with self._ledger.read() as tx:
-            due = ledger_lives.due(tx, moment, lives.AT_ONCE)
+            due = ledger_lives.due(tx, moment, lives.AT_ONCE if idle else lives.BUSY)
         if not due:
             return
         with self._ledger.write() as tx:

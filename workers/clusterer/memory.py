@@ -182,12 +182,15 @@ class Memory:
     def restate(self, tx: Connection, storyline: int, moment: datetime) -> None:
         """Know a storyline by what the ledger says is in it now, as far as filing remembers."""
         self.snapshot.changed = True
-        originals = coverage.originals(tx, self.version, storyline, moment - self.options.horizon)
+        since = moment - self.options.horizon
+        originals = coverage.originals(tx, self.version, storyline, since)
+        reprints = coverage.reprinted(tx, storyline, since)
         try:
-            self.filing.restate(storyline, originals)
+            self.filing.restate(storyline, originals, reprints=reprints)
         except InputError as error:  # a vector of another dimension: the words must do
             log.error("vectors left out", storyline=storyline, error=str(error))
-            self.filing.restate(storyline, [self._without_odd_vector(one) for one in originals])
+            heard = [self._without_odd_vector(one) for one in originals]
+            self.filing.restate(storyline, heard, reprints=reprints)
         self.retell(tx, storyline)
 
     def _without_odd_vector(self, article: Article) -> Article:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from pipeline.errors import InputError
-from pipeline.ledger import articles, forgotten, redaction, removals, snapshots
+from pipeline.ledger import articles, changes, forgotten, redaction, removals, snapshots
 from pipeline.ledger import told as ledger_told
 from pipeline.records import ArticleState
 from workers.clusterer.telling import LEAD_CHARS, RECENT, Telling
@@ -36,7 +36,14 @@ def take_out(tx: Connection, payload: Mapping[str, object], now: datetime) -> di
     headline, lead = told.tell(storyline)
     given = payload.get("redacted")
     before = {one for one in given if isinstance(one, int)} if isinstance(given, list) else set()
-    stale = redaction.redact_headlines(tx, storyline, removals.titles(tx, storyline), row["due"] - AT_WORK)
-    redacted = sorted(before.union(stale))
+    redacted = sorted(before.union(_stale(tx, row["id"], storyline, row["due"] - AT_WORK)))
     removals.retell(tx, storyline, row["id"], headline=headline, lead=lead, redacted=redacted, now=now)
     return {"storyline": storyline}
+
+
+def _stale(tx: Connection, article_id: int, storyline: int, since: datetime) -> list[int]:
+    """Take the headlines that nobody wrote any more out of the events of every storyline that the article was in: one
+    may have been told by it just before it went on. One that was merged away has titles only where it leads."""
+    been_in = sorted(changes.whereabouts(tx, article_id, {storyline}))
+    titles = [title for one in been_in for title in removals.titles(tx, one)]
+    return [position for one in been_in for position in redaction.redact_headlines(tx, one, titles, since)]

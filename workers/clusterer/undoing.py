@@ -27,7 +27,8 @@ def undo(
     command_id: int | None = None,
 ) -> Change:
     """Take a change back: articles return to where they were, unless they went elsewhere since, and what was filed
-    since stays. Undoing a second thought is a constraint from then on.
+    since stays; with a split, what was filed in the new storyline since comes along, and what people moved into it from
+    elsewhere stays there. Undoing a second thought is a constraint from then on.
 
     Raises InputError, with the way out, when it cannot be undone any more; ledger and memory are as before then.
     """
@@ -73,9 +74,11 @@ def _parted(tx: Connection, change: Change) -> list[int]:
     ends = _ends(tx, change)
     if ends[1] != change.other:
         raise InputError(f"storyline {change.other} has been merged into storyline {ends[1]} since; undo that first")
-    back = [one.article for one in coverage.members(tx, ends[1])]
+    brought = coverage.brought(tx, ends[1]) - set(change.articles())
+    members = coverage.members(tx, ends[1])
+    back = [one.article for one in members if not {one.article, one.original} & brought]
     if not back:
-        raise InputError(f"nothing is left in storyline {change.other}; its articles were moved on since")
+        raise InputError(f"nothing of the split is left in storyline {change.other}; its articles were moved on since")
     return back
 
 
@@ -154,8 +157,10 @@ def _rejoin(tx: Connection, memory: Memory, change: Change, done: Change, moment
     _settle_pins(tx, memory, change, together if change.command is None else back)
     apart.drop(tx, change.id)
     memory.load_constraints(tx)
-    told = {**said(done, back, loser=lost, winner=kept), "undoes": change.id}
-    join(tx, memory, lost, kept, told, moment)
+    if not coverage.members(tx, lost):
+        join(tx, memory, lost, kept, {**said(done, back, loser=lost, winner=kept), "undoes": change.id}, moment)
+    else:  # it goes on with what people moved into it
+        _exchanged(tx, memory, lost, kept, {**said(done, back, source=lost, target=kept), "undoes": change.id}, moment)
 
 
 def _return(tx: Connection, memory: Memory, change: Change, done: Change, moment: datetime) -> None:
@@ -165,7 +170,13 @@ def _return(tx: Connection, memory: Memory, change: Change, done: Change, moment
     _settle_pins(tx, memory, change, back)
     apart.drop(tx, change.id)
     told = {**said(done, back, source=target, target=source), "undoes": change.id}
-    for storyline in (target, source):
+    _exchanged(tx, memory, target, source, told, moment)
+
+
+def _exchanged(
+    tx: Connection, memory: Memory, giver: int, taker: int, told: Mapping[str, Any], moment: datetime
+) -> None:
+    for storyline in (giver, taker):
         memory.restate(tx, storyline, moment)
         retell(tx, memory, storyline, "storyline.moved", told, moment)
 
