@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from pipeline.ledger import Ledger, forgotten, snapshots
 from pipeline.ledger.schema import snapshots as snapshot_table
 from pipeline.storylines.filing import FilingOptions
-from tests.workers.changing import Desk
+from tests.workers.changing import ALONE, Desk
 from tests.workers.test_clusterer import AWAY, failing, stream
 from tests.workers.wire import NOON, VERSION, ask, at, embedded, filed, outcome
 from workers.clusterer import Clusterer
@@ -46,7 +46,7 @@ def remembers(memory: Memory) -> list[tuple[str, bytes | None]]:
 @pytest.fixture
 def at_work(ledger: Ledger) -> Clusterer:
     """One that stores what it remembers after every 20 articles."""
-    made = Clusterer(ledger, VERSION, batch=10, keep_every=20)
+    made = Clusterer(ledger, VERSION, options=ALONE, batch=10, keep_every=20)
     made.step(NOON)
     return made
 
@@ -146,7 +146,7 @@ def test_one_that_cannot_be_used_is_left_aside_and_written_anew(ledger: Ledger, 
     expected = remembers(at_work._memory)
     with ledger.write() as tx:
         tx.execute(harm)
-    next_one = Clusterer(ledger, VERSION)
+    next_one = Clusterer(ledger, VERSION, options=ALONE)
     next_one.step(at(60))
     assert next_one.active
     assert remembers(next_one._memory) == expected
@@ -206,7 +206,7 @@ def test_what_is_cleaned_up_by_the_clock_is_cleaned_up_alike_in_a_replay(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.clusterer.memory.CLEAN_UP_EVERY", 15)
-    at_work = Clusterer(ledger, VERSION, batch=7, keep_every=1000)
+    at_work = Clusterer(ledger, VERSION, options=ALONE, batch=7, keep_every=1000)
     at_work.step(NOON)
     stream(ledger, 29)
     for step in range(1, 7):

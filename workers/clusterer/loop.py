@@ -234,10 +234,12 @@ class Clusterer:
             return
         until = time.monotonic() + STRETCH_SECONDS
         while due := deque(self._memory.hindsight.due(idle=idle)):
-            while due and time.monotonic() < until:
+            while due:
                 storyline = due.popleft()
                 if storyline not in self._beyond and not self._think(storyline, moment):
                     return
+                if time.monotonic() >= until:  # one at least was looked at
+                    break
             for storyline in due:
                 self._memory.hindsight.again(storyline)
             if due or not idle or time.monotonic() >= until:
