@@ -38,9 +38,16 @@ def _is_outlet(text: str, outlet: str, url: str) -> bool:
     if name in _AGENCIES:
         return True
     known = [_plain(outlet)]
-    host = (urlsplit(url).hostname or "") if "//" in url else ""
+    host = _host(url)
     known += [_plain(label) for label in host.split(".")[:-1] if label != "www"] + [_plain(host.removeprefix("www."))]
     return any(label and (name in (label, "the" + label) or label == "the" + name) for label in known)
+
+
+def _host(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "") if "//" in url else ""
+    except ValueError:  # "http://[x" is in feeds, and names nobody
+        return ""
 
 
 def _plain(text: str) -> str:

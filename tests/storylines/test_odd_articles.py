@@ -7,6 +7,7 @@ from pipeline.errors import InputError
 from pipeline.records import Vector
 from pipeline.storylines.evidence import Features, features, names, tells_of_title, usable_vector, words
 from pipeline.storylines.filing import Filing
+from pipeline.storylines.titles import strip_outlet
 from tests.storylines.wire import Desk, about, article, filler
 
 
@@ -142,3 +143,8 @@ def test_a_text_that_does_not_speak_of_its_title() -> None:
     assert not tells_of_title(shown("Minister Ruland resigns", "Thank you for registering."))
     assert not tells_of_title(shown("Minister Ruland resigns", ""))
     assert tells_of_title(shown("", "Thank you for registering."))
+
+
+def test_a_url_that_is_none_names_no_outlet() -> None:
+    assert strip_outlet("The call - The Beacon", outlet="Beacon", url="http://[x") == "The call"
+    assert strip_outlet("Maduro - the call", outlet="Beacon", url="http://[x") == "Maduro - the call"
