@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import io
 import json
 import os
@@ -11,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +17,7 @@ from typing import IO, Any
 import redis
 
 from pipeline import queues
-from pipeline.errors import LedgerError, ModelError, RedisError, SluglineError
+from pipeline.errors import LedgerError, ModelError, RedisError
 from pipeline.feeds import opml
 from pipeline.ledger import Ledger, feed_list, feeds, open_ledger
 from pipeline.ledger.feed_list import NewFeed
@@ -30,6 +27,7 @@ from workers.children import PYTHON, Child, Children
 from workers.cli.feedlists import read_opml
 from workers.declare import declare_seeds
 from workers.demo.wire import DEMO_TAG, Wire
+from workers.keeping import held
 from workers.live import View
 from workers.web.app import bind
 
@@ -66,7 +64,7 @@ def up(options: Options, overrides: dict[str, str]) -> int:
     """
     settings, environment = _environment(options, overrides)
     logs.configure(settings, "supervisor")
-    with _data_dir(settings):
+    with held(settings.data_dir):
         bind(settings, options.host, options.port).close()
         outlines = _read_opml(options.feeds)
         if options.demo and "DATA_DIR" not in overrides:
@@ -100,27 +98,6 @@ def _read_opml(path: Path | None) -> list[opml.Outline]:
     for problem in problems:
         log.warning("left out", problem=problem)
     return outlines
-
-
-@contextlib.contextmanager
-def _data_dir(settings: Settings) -> Iterator[None]:
-    """Hold the data directory: a second `up` on it is refused."""
-    folder = settings.data_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("a+", encoding="utf-8")
-    except OSError as error:
-        raise SluglineError(
-            f"the data directory {folder} cannot be written ({error.strerror}); choose another with --data-dir"
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SluglineError(
-                f"another `slugline up` is running on {folder}; stop it, or choose another place with --data-dir"
-            ) from error
-        yield
 
 
 def _empty(folder: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
@@ -97,11 +97,8 @@ def shown(engine: Engine) -> str:
     return engine.url.render_as_string(hide_password=True)
 
 
-def connect(url: str) -> Ledger:
-    """Open the database at `url` (SQLAlchemy form) without looking at its version.
-
-    Raises LedgerError when the URL makes no sense or the directory of an SQLite file cannot be written.
-    """
+def parse(url: str) -> tuple[URL, str]:
+    """A database URL and the kind of its database, `sqlite` or `postgresql`. Raises LedgerError when it is neither."""
     try:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
@@ -112,6 +109,15 @@ def connect(url: str) -> Ledger:
         ) from error
     if backend not in {"sqlite", "postgresql"}:
         raise LedgerError(f"SLUGLINE_DATABASE_URL: {backend} is not supported; use PostgreSQL or SQLite")
+    return parsed, backend
+
+
+def connect(url: str) -> Ledger:
+    """Open the database at `url` (SQLAlchemy form) without looking at its version.
+
+    Raises LedgerError when the URL makes no sense or the directory of an SQLite file cannot be written.
+    """
+    parsed, backend = parse(url)
     options: dict[str, Any] = {}
     if backend == "sqlite":
         _make_room(parsed.database)

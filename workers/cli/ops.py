@@ -1,4 +1,4 @@
-"""What operators ask: `status`, `dead`, `events`, `db`, `doctor`."""
+"""What operators ask: `status`, `dead`, `events`, `doctor`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from pipeline import queues
 from pipeline.errors import SluglineError, UsageError
-from pipeline.ledger import articles, feeds, open_ledger
+from pipeline.ledger import articles, feeds
 from pipeline.ledger import events as ledger_events
 from pipeline.ledger import storylines as ledger_storylines
 from pipeline.records import ArticleState, Event
@@ -21,14 +21,12 @@ LARGEST_ID = 2**63 - 1  # of the databases' integers
 
 dead = typer.Typer(help="Articles that were given up.", no_args_is_help=True)
 events = typer.Typer(help="The event log.", no_args_is_help=True)
-db = typer.Typer(help="The ledger's database.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     app.command()(status)
     app.add_typer(dead, name="dead")
     app.add_typer(events, name="events")
-    app.add_typer(db, name="db")
     app.command()(doctor)
 
 
@@ -136,13 +134,6 @@ def event_json(one: Event) -> dict[str, Any]:
 def _about(one: Event) -> str:
     article = one.data.get("article") or {}
     return str(article.get("title") or one.data.get("storyline", {}).get("headline", ""))
-
-
-@db.command(help="Bring the ledger to the schema of this release.")
-def upgrade() -> None:
-    settings = load()
-    open_ledger(settings.ledger_url, upgrade=True).close()
-    typer.echo("the ledger has the schema of this release")
 
 
 def doctor() -> None:
