@@ -79,3 +79,34 @@ def test_one_that_could_not_be_filed_is_embedded_and_filed_again(ledger: Ledger)
     with ledger.write() as tx:
         work.finish_embed(tx, mine, VERSION, b"\x00\x3c" * 8, at(61))
     assert [article.id for article in waiting(ledger)] == [article_id]
+
+
+def fail(ledger: Ledger, url: str, reason: str) -> int:
+    (article_id,) = queued(ledger, url)
+    (mine,) = claimed(ledger, article_id, seconds=10)
+    with ledger.write() as tx:
+        work.fail(tx, mine, QUEUED, reason, "no answer", at(10), None)
+    return article_id
+
+
+def test_those_of_a_reason_or_a_host_are_tried_again_or_dropped(ledger: Ledger) -> None:
+    slow = fail(ledger, "https://paper.example/one", "timeout")
+    broken = fail(ledger, "https://paper.example/two", "http-500")
+    other = fail(ledger, "https://journal.example/one", "timeout")
+    with ledger.write() as tx:
+        assert articles.dead_hosts(tx) == {"paper.example": 2, "journal.example": 1}
+        assert [one["id"] for one in articles.dead(tx, 9, reason="timeout", host="paper.example")] == [slow]
+        assert articles.retry_dead(tx, at(60), reason="timeout", host="journal.example") == 1
+        assert articles.drop_dead(tx, at(60), [slow, other], host="paper.example") == 1
+    assert [state(ledger, one) for one in (slow, broken, other)] == ["rejected", "dead", "queued"]
+
+
+def test_what_was_dropped_does_not_come_back(ledger: Ledger) -> None:
+    article_id = fail(ledger, "https://paper.example/one", "timeout")
+    with ledger.write() as tx:
+        assert articles.drop_dead(tx, at(60)) == 1
+        assert articles.drop_dead(tx, at(61)) == articles.retry_dead(tx, at(61)) == 0
+        assert articles.record_url(tx, "https://paper.example/one?utm_source=feed", at(70)) == (article_id, False)
+    article = row(ledger, article_id)
+    assert (article["state"], article["reason"], article["generation"]) == ("rejected", "dropped", 2)
+    assert waiting(ledger) == []

@@ -229,6 +229,21 @@ def test_queues_tell_counts_ages_and_jobs(settings: Settings, ledger: Ledger, ne
     assert body["jobs"] == {"fetch": 0, "embed": 1}
 
 
+def test_the_dead_can_be_let_go_of(settings: Settings, ledger: Ledger, newsroom: Newsroom) -> None:
+    dead = give_up(newsroom, error="no answer")
+    with served(settings, ledger) as site:
+        body = site.get(f"{API}/dead", params={"reason": "model"}).json()
+        ((host, count),) = body["hosts"].items()
+        assert (body["dead"][0]["host"], count, body["reasons"]) == (host, 1, {"model": 1})
+        assert site.get(f"{API}/dead", params={"host": "elsewhere.example"}).json()["dead"] == []
+        assert site.post(f"{API}/dead/retry", params={"reason": "timeout"}).json() == {"articles": 0}
+        dropped = site.post(f"{API}/dead/{dead}/drop")
+        assert (dropped.status_code, dropped.json()) == (200, {"id": dead, "state": "rejected"})
+        assert site.post(f"{API}/dead/{dead}/drop").status_code == 409
+        assert site.post(f"{API}/dead/999999/drop").status_code == 404
+        assert site.post(f"{API}/dead/drop").json() == {"articles": 0}
+
+
 def test_the_dead_can_be_seen_and_taken_up_again(settings: Settings, ledger: Ledger, newsroom: Newsroom) -> None:
     dead = give_up(newsroom, error="https://me:pw@outlet.example/ failed")
     with served(settings, ledger) as site:

@@ -1,4 +1,4 @@
-"""What operators ask: `status`, `dead`, `events`, `doctor`."""
+"""What operators ask: `status`, `events`, `doctor`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ from workers.process import now
 
 LARGEST_ID = 2**63 - 1  # of the databases' integers
 
-dead = typer.Typer(help="Articles that were given up.", no_args_is_help=True)
 events = typer.Typer(help="The event log.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     app.command()(status)
-    app.add_typer(dead, name="dead")
     app.add_typer(events, name="events")
     app.command()(doctor)
 
@@ -57,31 +55,6 @@ def status(as_json: AsJson = False) -> None:
             console.print(f"{kind}: {reasons}", markup=False)
     for one in found["feeds_in_trouble"]:
         console.print(f"feed {one['id']}: {one['error']}", markup=False)
-
-
-@dead.command(name="list", help="What was given up: where, why, how often, since when.")
-def list_(limit: Annotated[int, typer.Option(min=1)] = 100, as_json: AsJson = False) -> None:
-    with ledger() as (_, opened), opened.read() as tx:
-        rows = [
-            {**row, **{name: mask(row[name] or "") for name in ("url", "error")}} for row in articles.dead(tx, limit)
-        ]
-    if as_json:
-        print_json(rows)
-        return
-    shown = [(row["id"], row["url"], row["reason"], row["attempts"], row["since"], row["error"]) for row in rows]
-    print_table(("id", "url", "reason", "attempts", "since", "error"), shown)
-
-
-@dead.command(help="Try dead articles again: those named, or all.")
-def retry(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID...]", max=LARGEST_ID)] = None,
-    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
-) -> None:
-    if not ids and not every:
-        raise UsageError("name the articles to retry, or give --all")
-    with ledger() as (_, opened), opened.write() as tx:
-        count = articles.retry_dead(tx, now(), None if every else ids)
-    typer.echo(f"{count} articles are queued again")
 
 
 @events.command(help="The newest events.")

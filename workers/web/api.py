@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
@@ -12,6 +13,7 @@ from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 from pipeline import queues
 from pipeline.errors import LedgerError, RedisError
 from pipeline.ledger import articles, commands, events, storylines
+from pipeline.records import ArticleState
 from pipeline.urls import mask
 from workers import digest
 from workers.web import models, queries
@@ -148,30 +150,59 @@ def _jobs(here: Context) -> models.Jobs | None:
     return models.Jobs(fetch=fetch, embed=embed)
 
 
+Reason = Annotated[str | None, Query(max_length=100, description="As `reason` of those listed.")]
+Host = Annotated[str | None, Query(max_length=255, description="A registrable domain, as `host` of those listed.")]
+
+
 @router.get("/dead", tags=["operations"])
-def list_dead(here: Here, limit: Limit = 50) -> models.DeadArticles:
-    """Articles that were given up, the latest first."""
+def list_dead(here: Here, limit: Limit = 50, reason: Reason = None, host: Host = None) -> models.DeadArticles:
+    """Articles that were given up, the latest first; `count` is of all of them, by reason and by host."""
     with here.ledger.read() as tx:
-        count = articles.counts(tx)["dead"]
-        return models.DeadArticles(count=count, dead=[models.DeadArticle.of(row) for row in articles.dead(tx, limit)])
+        reasons, hosts = articles.reasons(tx, ArticleState.DEAD), articles.dead_hosts(tx)
+        rows = articles.dead(tx, limit, reason=reason, host=host)
+    dead = [models.DeadArticle.of(row) for row in rows]
+    return models.DeadArticles(count=sum(reasons.values()), reasons=reasons, hosts=hosts, dead=dead)
 
 
-@router.post(
-    "/dead/{article_id}/retry",
-    tags=["operations"],
-    status_code=202,
-    responses={**NOT_FOUND, 409: {"model": models.Problem, "description": "It is not dead"}},
-)
+@router.post("/dead/retry", tags=["operations"], status_code=202)
+def retry_all_dead(here: Here, reason: Reason = None, host: Host = None) -> models.DeadDone:
+    """Take up again what was given up: all of it, or what failed for a reason or at a host."""
+    with here.ledger.write() as tx:
+        return models.DeadDone(articles=articles.retry_dead(tx, here.clock(), reason=reason, host=host))
+
+
+@router.post("/dead/drop", tags=["operations"])
+def drop_all_dead(here: Here, reason: Reason = None, host: Host = None) -> models.DeadDone:
+    """Let go of what was given up: all of it, or what failed for a reason or at a host. It counts as rejected then."""
+    with here.ledger.write() as tx:
+        return models.DeadDone(articles=articles.drop_dead(tx, here.clock(), reason=reason, host=host))
+
+
+NOT_DEAD: dict[int | str, dict[str, Any]] = {409: {"model": models.Problem, "description": "It is not dead"}}
+
+
+@router.post("/dead/{article_id}/retry", tags=["operations"], status_code=202, responses={**NOT_FOUND, **NOT_DEAD})
 def retry_dead(here: Here, article_id: Id) -> models.Retried:
     """Take up an article again that was given up."""
+    return models.Retried(id=article_id, state=_with_dead(here, articles.retry_dead, article_id))
+
+
+@router.post("/dead/{article_id}/drop", tags=["operations"], responses={**NOT_FOUND, **NOT_DEAD})
+def drop_dead(here: Here, article_id: Id) -> models.Dropped:
+    """Let go of an article that was given up: it is rejected, and its feed does not bring it back."""
+    return models.Dropped(id=article_id, state=_with_dead(here, articles.drop_dead, article_id))
+
+
+def _with_dead(here: Context, act: Callable[..., int], article_id: int) -> Any:
+    """The state that a dead article is in afterwards."""
     with here.ledger.write() as tx:
-        renewed = articles.retry_dead(tx, here.clock(), [article_id])
+        done = act(tx, here.clock(), [article_id])
         row = articles.one(tx, article_id)
     if row is None:
         raise HTTPException(404, f"There is no article {article_id}.")
-    if not renewed:
+    if not done:
         raise HTTPException(409, f"Article {article_id} is not dead but {row['state']}.")
-    return models.Retried(id=article_id, state=row["state"])
+    return row["state"]
 
 
 @router.get("/events", tags=["events"])

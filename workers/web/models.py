@@ -199,6 +199,8 @@ class DeadArticle(BaseModel):
 
     id: int
     url: str
+    host: str = Field(description="The registrable domain of the URL.")
+    feed_id: int | None
     title: str
     reason: str | None
     error: str | None
@@ -209,17 +211,29 @@ class DeadArticle(BaseModel):
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         error = urls.mask(row["error"]) if row["error"] else None
-        return cls(**{**row, "url": urls.without_credentials(row["url"]), "error": error})
+        shown = {**row, "url": urls.without_credentials(row["url"]), "error": error, "host": row["host_key"]}
+        return cls.model_validate(shown)
 
 
 class DeadArticles(BaseModel):
     count: int
+    reasons: dict[str, int]
+    hosts: dict[str, int]
     dead: list[DeadArticle]
 
 
 class Retried(BaseModel):
     id: int
     state: Literal["queued", "fetched"] = Field(description="`fetched` when its text is known: then it begins with it.")
+
+
+class DeadDone(BaseModel):
+    articles: int = Field(description="How many it was done to.")
+
+
+class Dropped(BaseModel):
+    id: int
+    state: Literal["rejected"]
 
 
 class EventView(BaseModel):
