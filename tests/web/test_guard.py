@@ -9,6 +9,7 @@ import pytest
 from pipeline.ledger import Ledger
 from pipeline.settings import Settings
 from tests.web.newsroom import served
+from workers.web.attempts import ADDRESSES, MOST, SECONDS, Attempts
 from workers.web.guard import is_local
 
 TOKEN = "correct horse bättery"  # beyond ASCII: it arrives as UTF-8
@@ -128,3 +129,47 @@ def test_every_answer_carries_the_headers_that_keep_browsers_in_bounds(settings:
             assert "unsafe" not in headers["content-security-policy"]
             assert headers["cache-control"].startswith("private")
             assert "server" not in headers
+
+
+def test_who_sends_wrong_tokens_waits_and_who_sends_none_does_not(locked: Settings, ledger: Ledger) -> None:
+    with served(locked, ledger) as site:
+        for _ in range(MOST):
+            assert site.get("/api/v1/feeds", headers=bearer("guess")).status_code == 401
+            assert site.get("/").status_code == 401
+        for headers in (bearer("guess"), bearer(TOKEN), basic(TOKEN)):
+            answer = site.get("/api/v1/feeds", headers=headers)
+            assert answer.status_code == 429
+            assert 0 < int(answer.headers["retry-after"]) <= SECONDS
+        assert site.get("/").status_code == 401
+        assert site.get("/healthz").status_code == 200
+
+
+def test_a_right_token_in_the_wrong_form_is_no_guess(locked: Settings, ledger: Ledger) -> None:
+    with served(locked, ledger) as site:
+        for _ in range(MOST + 1):
+            assert site.post("/api/v1/feeds", json=FEED, headers=basic(TOKEN)).status_code == 401
+
+
+def test_wrong_ones_count_for_a_minute_and_for_one_address() -> None:
+    found = Attempts()
+    for second in range(MOST):
+        assert not found.wait("192.0.2.1", second)
+        found.wrong("192.0.2.1", second)
+    assert found.wait("192.0.2.1", MOST) == SECONDS - MOST
+    assert found.wait("::ffff:192.0.2.1", MOST) > 0
+    assert not found.wait("192.0.2.2", MOST)
+    assert not found.wait("192.0.2.1", SECONDS)
+    found.wrong("192.0.2.1", SECONDS)
+    assert not found.wait("192.0.2.1", SECONDS)
+
+
+def test_all_addresses_of_a_network_are_one_and_not_all_are_remembered() -> None:
+    found = Attempts()
+    for number in range(MOST):
+        found.wrong(f"2001:db8::{number:x}", 0)
+    assert found.wait("2001:db8::ffff", 1)
+    assert not found.wait("2001:db8:0:1::1", 1)
+    for number in range(ADDRESSES):
+        found.wrong(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 2)
+    assert len(found) == ADDRESSES
+    assert not found.wait("2001:db8::1", 2)

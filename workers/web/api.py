@@ -30,6 +30,10 @@ router = APIRouter(
     max_body_size=BODY_BYTES,  # the guard knows announced lengths only
     responses={
         401: {"model": models.Problem, "description": "The token is missing or wrong"},
+        429: {
+            "model": models.Problem,
+            "description": "The token was wrong too often",
+        },
         422: {"model": models.Problem, "description": "The request makes no sense"},
         503: {"model": models.Problem, "description": "The ledger does not answer"},
     },

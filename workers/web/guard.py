@@ -6,7 +6,8 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.feeds import opml
+from workers.web.attempts import MOST, Attempts
 
 OPEN_PATH = "/healthz"  # says no more than "alive", and probes come without credentials and under any host name
 # Hubs come from outside, without credentials: the address is the secret, and what they send is signed (WebSub).
@@ -43,8 +45,18 @@ class Guard:
     is the longest body that hubs may send to their addresses; 0: nobody comes from outside.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, local_only: bool, hub_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        local_only: bool,
+        hub_bytes: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._app = app
+        self._clock = clock
+        self._attempts = Attempts()
         self._hub_bytes = hub_bytes
         self._token = token.encode()
         self._local_only = local_only
@@ -65,10 +77,12 @@ class Guard:
                 headers.setdefault("Cache-Control", fresh)
             await send(message)
 
-        refused = None if path == OPEN_PATH else self._refusal(scope["method"], path, Headers(scope=scope))
+        client = scope.get("client")
+        address = client[0] if client else ""
+        refused = None if path == OPEN_PATH else self._refusal(scope["method"], path, Headers(scope=scope), address)
         await (refused or self._app)(scope, receive, guarded)
 
-    def _refusal(self, method: str, path: str, headers: Headers) -> Response | None:
+    def _refusal(self, method: str, path: str, headers: Headers, address: str) -> Response | None:
         if self._hub_bytes and HUB_PATH.fullmatch(path):
             return _too_long(False, headers, self._hub_bytes)
         api = path.startswith("/api/")
@@ -81,15 +95,27 @@ class Guard:
                 f"The host name {name!r} is not one of this machine; use localhost, or set SLUGLINE_API_TOKEN "
                 "when a proxy in front of Slugline has another name.",
             )
-        if self._token and not self._admitted(method, headers.get("authorization", "")):
-            scheme = "Bearer" if api else 'Basic realm="Slugline", charset="UTF-8"'
-            how = "Send SLUGLINE_API_TOKEN as “Authorization: Bearer …”"
-            if not api:
-                how += ", or in a browser as the password with any user name"
-            return _answer(api, 401, how + ".", {"WWW-Authenticate": scheme})
+        if self._token and (refused := self._credentials(method, api, headers.get("authorization", ""), address)):
+            return refused
         if method not in SAFE_METHODS and is_cross_site(headers):
             return _answer(api, 403, "Changes are not taken from pages of other sites.")
         return _too_long(api, headers, LARGE_BODIES.get(path, BODY_BYTES))
+
+    def _credentials(self, method: str, api: bool, authorization: str, address: str) -> Response | None:
+        """The refusal of who may not come in. Who was wrong too often is not looked at for a while."""
+        now = self._clock()
+        if authorization and (seconds := self._attempts.wait(address, now)):
+            sentence = f"The token was wrong {MOST} times within a minute; try again in {seconds} seconds."
+            return _answer(api, 429, sentence, {"Retry-After": str(seconds)})
+        if self._admitted(method, authorization):
+            return None
+        if authorization and not self._admitted("GET", authorization):  # right ones may lack the form for a change
+            self._attempts.wrong(address, now)
+        scheme = "Bearer" if api else 'Basic realm="Slugline", charset="UTF-8"'
+        how = "Send SLUGLINE_API_TOKEN as “Authorization: Bearer …”"
+        if not api:
+            how += ", or in a browser as the password with any user name"
+        return _answer(api, 401, how + ".", {"WWW-Authenticate": scheme})
 
     def _admitted(self, method: str, authorization: str) -> bool:
         """Bearer for everything; Basic, which browsers send by themselves once they know it, only for reading."""
