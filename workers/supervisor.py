@@ -126,7 +126,7 @@ class _Run:
         settings = self._settings
         with self._view:
             self._start_valkey()
-            client = queues.connect(settings.valkey_url)
+            client = self._connect()
             self._ledger = ledger = open_ledger(settings.ledger_url, upgrade=True)
             self._check_model()
             declare_seeds(ledger)
@@ -152,8 +152,30 @@ class _Run:
             return
         command = [*PYTHON, "workers.valkey", *valkey.command(self._settings)]
         server = self._children.start(Child("valkey", command, rank=0))
-        if server.process is not None:
-            valkey.wait_ready(self._settings, server.process)
+        while not self._stop.is_set():
+            self._children.tend()
+            if server.process is None:
+                self._stop.wait(LOOK_SECONDS)
+                continue
+            try:
+                valkey.wait_ready(self._settings, server.process)
+                return
+            except RedisError:
+                if server.process.returncode is None or server.process.returncode >= 0:
+                    raise  # it has a reason of its own, which another start would not mend
+                # Killed from outside: it is started again, now as at any later time.
+
+    def _connect(self) -> redis.Redis:
+        """A client that has been answered. The bundled server may just have been killed; then it comes back."""
+        deadline = time.monotonic() + valkey.START_SECONDS
+        while True:
+            try:
+                return queues.connect(self._settings.valkey_url)
+            except RedisError:
+                if self._settings.redis_url or self._stop.is_set() or time.monotonic() > deadline:
+                    raise
+                self._children.tend()
+                self._stop.wait(LOOK_SECONDS)
 
     def _check_model(self) -> None:
         """A model that cannot be loaded would only be seen as an embed worker that dies again and again."""

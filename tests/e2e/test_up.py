@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import httpx
@@ -106,6 +108,24 @@ def test_it_serves_and_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(180)
+def test_a_valkey_that_is_killed_while_it_starts_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "feeds.opml").write_text(OPML)
+    env = {"SLUGLINE_ALLOW_NETWORKS": "127.0.0.0/8"}
+    with up(tmp_path, "--feeds", "feeds.opml", env=env) as run:
+        killed: set[int] = set()
+        deadline = time.monotonic() + 60
+        while len(killed) < 2 and time.monotonic() < deadline and run.process.poll() is None:
+            server = run.children().get("valkey")
+            if server is not None and server not in killed:
+                os.kill(server, signal.SIGKILL)
+                killed.add(server)
+            time.sleep(0.005)  # it is to be met before it answers, and again
+        assert len(killed) == 2, run.errors()[-3000:]
+        assert answers(run), run.errors()[-3000:]
+        assert run.errors().count("child=valkey") >= 2
+
+
+@pytest.mark.timeout(180)
 def test_a_supervisor_that_is_killed_leaves_no_child_behind(tmp_path: Path) -> None:
     with up(tmp_path) as run:
         assert answers(run), run.errors()[-3000:]
@@ -124,7 +144,5 @@ def answers(run: Up) -> bool:
             except httpx.TransportError:
                 if run.process.poll() is not None:
                     return False
-            import time
-
             time.sleep(0.25)  # asking again, bounded; there is nothing else to wait for
     return False
