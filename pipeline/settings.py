@@ -112,7 +112,9 @@ class Settings(BaseSettings):
     file_batch: int = Field(default=64, ge=1, le=1024)
     """Articles the clusterer reads at once; each batch is one transaction."""
     event_retention_days: float = Field(default=30.0, gt=0)
-    """How long published events can be replayed."""
+    """How long published events can be replayed, and what came of commands can be asked."""
+    version_retention_days: float = Field(default=30.0, gt=0)
+    """How long texts and vectors are kept that a newer version of their article has replaced."""
 
     @field_validator("allow_networks", mode="before")
     @classmethod

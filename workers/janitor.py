@@ -1,5 +1,5 @@
 """The janitor: hands out what is due, puts back what got stuck, has declared storylines embedded, and again what was
-embedded by another model."""
+embedded by another model, and lets go of what is old."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import redis
 from pipeline.dispatch import dispatch, embed_again, embed_declared, recover
 from pipeline.embedding import version
 from pipeline.errors import LedgerError, RedisError
-from pipeline.ledger import Ledger, reembed
+from pipeline.ledger import Ledger, reembed, retention
 from pipeline.settings import Settings
 from pipeline.storylines.options import FilingOptions
 from workers import logs
@@ -21,6 +21,8 @@ DISPATCH_SECONDS = 0.5
 DECLARED_EVERY = timedelta(seconds=2)  # a job that fails is enqueued again at this pace, not at that of dispatch
 RECOVER_EVERY = timedelta(seconds=5)
 AGAIN_EVERY = timedelta(minutes=10)  # a look through all that filing remembers, which mostly finds nothing
+RETIRE_EVERY = timedelta(seconds=10)
+RETIRED_AT_ONCE = 2_000  # articles looked at: some milliseconds of the write lock
 TROUBLE_SECONDS = 5.0  # between tries while Redis or the ledger is away
 
 
@@ -31,7 +33,8 @@ class Janitor:
         self._settings = settings
         self._ledger = ledger
         self._redis = client
-        self._declared = self._recovered = self._looked = datetime.min.replace(tzinfo=UTC)
+        self._declared = self._recovered = self._looked = self._retired = datetime.min.replace(tzinfo=UTC)
+        self._retired_to = 0  # the article after which the round of retirement goes on
         self._before: int | None = None  # where it is with embedding again, None while that rests
 
     def run(self, stop: Stop) -> None:
@@ -60,7 +63,23 @@ class Janitor:
                 log.warning("put back", returned=done.returned, dead=done.dead)
         handed_out = dispatch(self._ledger, self._redis, settings, moment)
         self._embed_again(moment)
+        if abs(moment - self._retired) >= RETIRE_EVERY:
+            self._retire(moment)
         return handed_out
+
+    def _retire(self, moment: datetime) -> None:
+        """One small step through the ledger, over and over again."""
+        self._retired = moment
+        settings = self._settings
+        replaced = moment - timedelta(days=settings.version_retention_days)
+        done = moment - timedelta(days=settings.event_retention_days)
+        with self._ledger.write() as tx:
+            versions, last = retention.retire_versions(tx, self._retired_to, replaced, RETIRED_AT_ONCE)
+            commands = retention.retire_commands(tx, done, RETIRED_AT_ONCE)
+        pages = retention.give_back(self._ledger)
+        self._retired_to = last or 0
+        if versions or commands:
+            log.info("old versions and commands dropped", versions=versions, commands=commands, pages=pages)
 
     def _embed_again(self, moment: datetime) -> None:
         if self._before is None and abs(moment - self._looked) < AGAIN_EVERY:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,17 @@ class Ledger:
         """
         with _clear_errors(self.engine), self._writer.begin() as tx:
             yield tx
+
+    @contextlib.contextmanager
+    def bare(self) -> Iterator[sqlite3.Connection]:
+        """SQLite's own connection outside any transaction, for what cannot be said in one."""
+        with _clear_errors(self.engine), contextlib.closing(self.engine.raw_connection()) as pooled:
+            connection = pooled.driver_connection
+            assert isinstance(connection, sqlite3.Connection)
+            try:
+                yield connection
+            except sqlite3.OperationalError as error:
+                raise LedgerError(f"the ledger {shown(self.engine)} cannot be used: {error}") from error
 
     def close(self) -> None:
         self.engine.dispose()

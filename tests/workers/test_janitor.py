@@ -15,14 +15,18 @@ from redis.retry import Retry
 from rq import SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from sqlalchemy import func, select, update
 
 from pipeline import queues
 from pipeline.embedding import Embedder, version
 from pipeline.errors import RedisError
 from pipeline.ledger import Ledger, articles, storylines, work
+from pipeline.ledger.schema import articles as articles_table
+from pipeline.ledger.schema import commands, memberships, texts, vectors
 from pipeline.records import ArticleState
 from pipeline.sandbox import Sandbox
 from pipeline.settings import Settings
+from tests.workers.changing import Desk
 from tests.workers.fetching import page
 from tests.workers.site import Answer, Site
 from tests.workers.test_relay import stream
@@ -194,3 +198,22 @@ def test_the_whole_way_of_an_article_through_rq(
     for job in Job.fetch_many(ids, connection=client, serializer=JSONSerializer):
         assert job is not None
         assert job.is_finished
+
+
+def test_it_goes_through_the_ledger_for_what_is_old(settings: Settings, sqlite_ledger: Ledger) -> None:
+    desk = Desk(sqlite_ledger)
+    desk.file("flood", "Orsel")
+    desk.ask("lock", storyline=1)
+    with sqlite_ledger.write() as tx:
+        tx.execute(update(articles_table).values(generation=2))
+        tx.execute(update(memberships).values(generation=2))
+    with queues.connect(settings.valkey_url) as client:
+        janitor = Janitor(settings, sqlite_ledger, client)
+        janitor.step(at(29 * 86_400))
+        with sqlite_ledger.read() as tx:
+            assert tx.execute(select(func.count()).select_from(texts)).scalar_one() == 1
+        for second in (0, 1, 11):  # a step too soon after another one does nothing, the next goes on
+            janitor.step(at(31 * 86_400 + second))
+        with sqlite_ledger.read() as tx:
+            counted = [tx.execute(select(func.count()).select_from(t)).scalar_one() for t in (texts, vectors, commands)]
+        assert counted == [0, 0, 0]
