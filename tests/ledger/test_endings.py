@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from pipeline.ledger import Ledger, articles, storylines, work
+from pipeline.ledger import Ledger, articles, dead, storylines, work
 from pipeline.ledger.schema import vectors
 from pipeline.records import ArticleState
 from tests.ledger.making import START, VERSION, at, claimed, direction, fetched, page, queued, row, state
@@ -84,7 +84,7 @@ def test_a_failure_for_good_goes_to_the_dead_letters(ledger: Ledger) -> None:
     with ledger.write() as tx:
         work.fail(tx, mine, QUEUED, "timeout", "no answer within 20 s", at(20), None)
     with ledger.read() as tx:
-        (letter,) = articles.dead(tx, 10)
+        (letter,) = dead.listed(tx, 10)
         assert articles.reasons(tx, ArticleState.DEAD) == {"timeout": 1}
     assert letter["id"] == article_id
     assert (letter["reason"], letter["attempts"], letter["since"]) == ("timeout", 1, at(20))

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from pipeline import urls
 from pipeline.errors import InputError, LeaseLostError
-from pipeline.ledger import Ledger, articles, commands, forgotten, work
+from pipeline.ledger import Ledger, articles, commands, dead, forgotten, work
 from pipeline.ledger.schema import articles as article_table
 from pipeline.ledger.schema import metadata, sightings, texts, vectors
 from pipeline.records import ArticleState
@@ -198,7 +198,7 @@ def test_a_dead_one_is_not_tried_again(ledger: Ledger) -> None:
     erase(ledger, article_id)
     assert WORD not in dump(ledger).lower()
     with ledger.write() as tx:
-        assert articles.retry_dead(tx, at(300)) == 0
+        assert dead.retry(tx, at(300)) == 0
 
 
 def test_forgetting_twice_does_nothing_more(ledger: Ledger) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from pipeline.ledger import Ledger, articles, work
+from pipeline.ledger import Ledger, articles, dead, work
 from pipeline.ledger.schema import texts
 from pipeline.records import ArticleState
 from tests.ledger.making import START, at, claimed, page, queued
@@ -35,5 +35,5 @@ def test_of_a_given_text_and_when_it_is_tried_again(ledger: Ledger) -> None:
     (mine,) = claimed(ledger, made, state=FETCHED)
     with ledger.write() as tx:
         work.fail(tx, mine, FETCHED, "embedding-failed", "no numbers", at(1), None)
-        assert articles.retry_dead(tx, at(2), [made]) == 1
+        assert dead.retry(tx, at(2), dead.Which(ids=[made])) == 1
     assert marks(ledger, made) == [(b"signature", b"features")] * 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.ledger import Ledger, articles, storylines, work
+from pipeline.ledger import Ledger, articles, dead, storylines, work
 from pipeline.records import ArticleState
 from tests.ledger.making import START, VERSION, at, claimed, embedded, fetched, page, queued, row, state, waiting
 
@@ -17,7 +17,7 @@ def die(ledger: Ledger, article_id: int, before: ArticleState = QUEUED) -> None:
 
 def retry(ledger: Ledger, *ids: int) -> int:
     with ledger.write() as tx:
-        return articles.retry_dead(tx, at(60), list(ids) or None)
+        return dead.retry(tx, at(60), dead.Which(ids=list(ids) or None))
 
 
 def test_it_opens_a_new_generation(ledger: Ledger) -> None:
@@ -94,18 +94,18 @@ def test_those_of_a_reason_or_a_host_are_tried_again_or_dropped(ledger: Ledger) 
     broken = fail(ledger, "https://paper.example/two", "http-500")
     other = fail(ledger, "https://journal.example/one", "timeout")
     with ledger.write() as tx:
-        assert articles.dead_hosts(tx) == {"paper.example": 2, "journal.example": 1}
-        assert [one["id"] for one in articles.dead(tx, 9, reason="timeout", host="paper.example")] == [slow]
-        assert articles.retry_dead(tx, at(60), reason="timeout", host="journal.example") == 1
-        assert articles.drop_dead(tx, at(60), [slow, other], host="paper.example") == 1
+        assert dead.hosts(tx) == {"paper.example": 2, "journal.example": 1}
+        assert [one["id"] for one in dead.listed(tx, 9, reason="timeout", host="paper.example")] == [slow]
+        assert dead.retry(tx, at(60), dead.Which(reason="timeout", host="journal.example")) == 1
+        assert dead.drop(tx, at(60), dead.Which(ids=[slow, other], host="paper.example")) == 1
     assert [state(ledger, one) for one in (slow, broken, other)] == ["rejected", "dead", "queued"]
 
 
 def test_what_was_dropped_does_not_come_back(ledger: Ledger) -> None:
     article_id = fail(ledger, "https://paper.example/one", "timeout")
     with ledger.write() as tx:
-        assert articles.drop_dead(tx, at(60)) == 1
-        assert articles.drop_dead(tx, at(61)) == articles.retry_dead(tx, at(61)) == 0
+        assert dead.drop(tx, at(60)) == 1
+        assert dead.drop(tx, at(61)) == dead.retry(tx, at(61)) == 0
         assert articles.record_url(tx, "https://paper.example/one?utm_source=feed", at(70)) == (article_id, False)
     article = row(ledger, article_id)
     assert (article["state"], article["reason"], article["generation"]) == ("rejected", "dropped", 2)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from pipeline.errors import LeaseLostError
-from pipeline.ledger import Ledger, articles, events, storylines, work
+from pipeline.ledger import Ledger, articles, dead, events, storylines, work
 from pipeline.ledger.schema import articles as article_rows
 from pipeline.ledger.schema import memberships, sightings, texts, vectors
 from pipeline.ledger.storylines import Place
@@ -348,4 +348,4 @@ def test_a_stub_whose_page_fails_is_what_it_was(ledger: Ledger, teaser: Claim) -
     article = row(ledger, 1)
     assert (article["state"], article["reason"], article["error"]) == ("rejected", "too-short", "only 80 characters")
     with ledger.write() as tx:
-        assert articles.retry_dead(tx, at(EDITED + 1)) == 0
+        assert dead.retry(tx, at(EDITED + 1)) == 0

@@ -241,7 +241,17 @@ def test_the_dead_can_be_let_go_of(settings: Settings, ledger: Ledger, newsroom:
         assert (dropped.status_code, dropped.json()) == (200, {"id": dead, "state": "rejected"})
         assert site.post(f"{API}/dead/{dead}/drop").status_code == 409
         assert site.post(f"{API}/dead/999999/drop").status_code == 404
-        assert site.post(f"{API}/dead/drop").json() == {"articles": 0}
+        assert site.post(f"{API}/dead/drop", params={"all": True}).json() == {"articles": 0}
+
+
+def test_no_slip_of_the_pen_lets_go_of_all_the_dead(settings: Settings, ledger: Ledger, newsroom: Newsroom) -> None:
+    give_up(newsroom, error="no answer")
+    with served(settings, ledger) as site:
+        for what in ("drop", "retry"):
+            answer = site.post(f"{API}/dead/{what}", params={"resaon": "timeout"})
+            assert (answer.status_code, answer.json()["detail"]) == (422, "Give a reason, a host, or all=true.")
+        assert site.get(f"{API}/dead").json()["count"] == 1
+        assert site.post(f"{API}/dead/drop", params={"reason": "model"}).json() == {"articles": 1}
 
 
 def test_the_dead_can_be_seen_and_taken_up_again(settings: Settings, ledger: Ledger, newsroom: Newsroom) -> None:

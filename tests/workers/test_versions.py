@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 from pipeline.feeds.parse import parse
-from pipeline.ledger import Ledger, articles, events, feeds, storylines, work
+from pipeline.ledger import Ledger, articles, dead, events, feeds, storylines, work
 from pipeline.ledger.schema import host_lines, memberships, sightings, texts, vectors
 from pipeline.records import ArticleState, Event, Storyline
 from pipeline.sandbox import Sandbox
@@ -214,7 +214,7 @@ def test_a_server_in_trouble_leaves_it_after_the_last_attempt(paper: Paper) -> N
     assert [paper.fetch(), paper.fetch()] == [{"retry": 1}, {"kept": 1}]
     assert row(paper.ledger, 1)["state"] == "filed"
     with paper.ledger.read() as tx:
-        assert articles.dead(tx, 9) == []
+        assert dead.listed(tx, 9) == []
 
 
 def test_the_feeds_longer_teaser_takes_no_place_of_a_whole_page(paper: Paper) -> None:

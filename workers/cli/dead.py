@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from sqlalchemy import Connection
 
 from pipeline.errors import InputError, UsageError
 from pipeline.ledger import articles
+from pipeline.ledger import dead as letters
 from pipeline.records import ArticleState
 from pipeline.urls import mask
 from workers.cli.common import AsJson, console, ledger, print_json, print_table
@@ -40,9 +39,9 @@ def list_(
         _known(tx, reason, host)
         rows = [
             {**row, **{name: mask(row[name] or "") for name in ("url", "error")}}
-            for row in articles.dead(tx, limit, reason=reason, host=host)
+            for row in letters.listed(tx, limit, reason=reason, host=host)
         ]
-        reasons, hosts = articles.reasons(tx, ArticleState.DEAD), articles.dead_hosts(tx)
+        reasons, hosts = articles.reasons(tx, ArticleState.DEAD), letters.hosts(tx)
     if as_json:
         print_json(rows)
         return
@@ -59,7 +58,7 @@ def list_(
 def retry(
     ids: Ids = None, reason: Reason = None, host: Host = None, every: Every = False, as_json: AsJson = False
 ) -> None:
-    count = _act(articles.retry_dead, ids, reason, host, every, "retry")
+    count = _act(letters.retry, ids, reason, host, every, "retry")
     _say(as_json, "queued", count, f"{count} articles are queued again")
 
 
@@ -67,29 +66,26 @@ def retry(
 def drop(
     ids: Ids = None, reason: Reason = None, host: Host = None, every: Every = False, as_json: AsJson = False
 ) -> None:
-    count = _act(articles.drop_dead, ids, reason, host, every, "drop")
+    count = _act(letters.drop, ids, reason, host, every, "drop")
     _say(as_json, "dropped", count, f"{count} articles were dropped; they count as rejected now")
 
 
-def _act(
-    act: Callable[..., int], ids: list[int] | None, reason: str | None, host: str | None, every: bool, verb: str
-) -> int:
+def _act(act: letters.Act, ids: list[int] | None, reason: str | None, host: str | None, every: bool, verb: str) -> int:
     if not ids and not every and reason is None and host is None:
         raise UsageError(f"name the articles to {verb}, give --reason or --host, or --all")
-    moment: datetime = now()
     with ledger() as (_, opened), opened.write() as tx:
         _known(tx, reason, host)
         for one in ids or ():
-            row: dict[str, Any] | None = articles.one(tx, one)
+            row = articles.one(tx, one)
             if row is None or row["state"] != ArticleState.DEAD:
                 stands = "there is none" if row is None else f"it is {row['state']}"
                 raise InputError(f"article {one} is not dead: {stands}; `slugline dead list` shows those that are")
-        return act(tx, moment, ids or None, reason=reason, host=host)
+        return act(tx, now(), letters.Which(ids=ids or None, reason=reason, host=host))
 
 
 def _known(tx: Connection, reason: str | None, host: str | None) -> None:
     """Raises InputError, with those that there are, for a reason or host that no dead article has."""
-    asked = (("reason", reason, articles.reasons(tx, ArticleState.DEAD)), ("host", host, articles.dead_hosts(tx)))
+    asked = (("reason", reason, articles.reasons(tx, ArticleState.DEAD)), ("host", host, letters.hosts(tx)))
     for what, given, counted in asked:
         if given is not None and given not in counted:
             there = f"there are: {', '.join(sorted(counted)[:20])}" if counted else "nothing is dead"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
@@ -12,7 +11,7 @@ from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
 from pipeline import queues
 from pipeline.errors import LedgerError, RedisError
-from pipeline.ledger import articles, commands, events, storylines
+from pipeline.ledger import articles, commands, dead, events, storylines
 from pipeline.records import ArticleState
 from pipeline.urls import mask
 from workers import digest
@@ -30,10 +29,7 @@ router = APIRouter(
     max_body_size=BODY_BYTES,  # the guard knows announced lengths only
     responses={
         401: {"model": models.Problem, "description": "The token is missing or wrong"},
-        429: {
-            "model": models.Problem,
-            "description": "The token was wrong too often",
-        },
+        429: {"model": models.Problem, "description": "The token was wrong too often"},
         422: {"model": models.Problem, "description": "The request makes no sense"},
         503: {"model": models.Problem, "description": "The ledger does not answer"},
     },
@@ -156,30 +152,36 @@ def _jobs(here: Context) -> models.Jobs | None:
 
 Reason = Annotated[str | None, Query(max_length=100, description="As `reason` of those listed.")]
 Host = Annotated[str | None, Query(max_length=255, description="A registrable domain, as `host` of those listed.")]
+Every = Annotated[bool, Query(alias="all", description="Needed where neither reason nor host is given.")]
 
 
 @router.get("/dead", tags=["operations"])
 def list_dead(here: Here, limit: Limit = 50, reason: Reason = None, host: Host = None) -> models.DeadArticles:
     """Articles that were given up, the latest first; `count` is of all of them, by reason and by host."""
     with here.ledger.read() as tx:
-        reasons, hosts = articles.reasons(tx, ArticleState.DEAD), articles.dead_hosts(tx)
-        rows = articles.dead(tx, limit, reason=reason, host=host)
-    dead = [models.DeadArticle.of(row) for row in rows]
-    return models.DeadArticles(count=sum(reasons.values()), reasons=reasons, hosts=hosts, dead=dead)
+        reasons, hosts = articles.reasons(tx, ArticleState.DEAD), dead.hosts(tx)
+        rows = dead.listed(tx, limit, reason=reason, host=host)
+    letters = [models.DeadArticle.of(row) for row in rows]
+    return models.DeadArticles(count=sum(reasons.values()), reasons=reasons, hosts=hosts, dead=letters)
 
 
 @router.post("/dead/retry", tags=["operations"], status_code=202)
-def retry_all_dead(here: Here, reason: Reason = None, host: Host = None) -> models.DeadDone:
-    """Take up again what was given up: all of it, or what failed for a reason or at a host."""
-    with here.ledger.write() as tx:
-        return models.DeadDone(articles=articles.retry_dead(tx, here.clock(), reason=reason, host=host))
+def retry_many_dead(here: Here, reason: Reason = None, host: Host = None, every: Every = False) -> models.DeadDone:
+    """Take up again what was given up for a reason or at a host, or all of it."""
+    return _with_many(here, dead.retry, reason, host, every)
 
 
 @router.post("/dead/drop", tags=["operations"])
-def drop_all_dead(here: Here, reason: Reason = None, host: Host = None) -> models.DeadDone:
-    """Let go of what was given up: all of it, or what failed for a reason or at a host. It counts as rejected then."""
+def drop_many_dead(here: Here, reason: Reason = None, host: Host = None, every: Every = False) -> models.DeadDone:
+    """Let go of what was given up for a reason or at a host, or of all of it. It counts as rejected then."""
+    return _with_many(here, dead.drop, reason, host, every)
+
+
+def _with_many(here: Context, act: dead.Act, reason: str | None, host: str | None, every: bool) -> models.DeadDone:
+    if reason is None and host is None and not every:  # a parameter that was misspelt must not mean all of them
+        raise HTTPException(422, "Give a reason, a host, or all=true.")
     with here.ledger.write() as tx:
-        return models.DeadDone(articles=articles.drop_dead(tx, here.clock(), reason=reason, host=host))
+        return models.DeadDone(articles=act(tx, here.clock(), dead.Which(reason=reason, host=host)))
 
 
 NOT_DEAD: dict[int | str, dict[str, Any]] = {409: {"model": models.Problem, "description": "It is not dead"}}
@@ -188,19 +190,19 @@ NOT_DEAD: dict[int | str, dict[str, Any]] = {409: {"model": models.Problem, "des
 @router.post("/dead/{article_id}/retry", tags=["operations"], status_code=202, responses={**NOT_FOUND, **NOT_DEAD})
 def retry_dead(here: Here, article_id: Id) -> models.Retried:
     """Take up an article again that was given up."""
-    return models.Retried(id=article_id, state=_with_dead(here, articles.retry_dead, article_id))
+    return models.Retried(id=article_id, state=_with_dead(here, dead.retry, article_id))
 
 
 @router.post("/dead/{article_id}/drop", tags=["operations"], responses={**NOT_FOUND, **NOT_DEAD})
 def drop_dead(here: Here, article_id: Id) -> models.Dropped:
     """Let go of an article that was given up: it is rejected, and its feed does not bring it back."""
-    return models.Dropped(id=article_id, state=_with_dead(here, articles.drop_dead, article_id))
+    return models.Dropped(id=article_id, state=_with_dead(here, dead.drop, article_id))
 
 
-def _with_dead(here: Context, act: Callable[..., int], article_id: int) -> Any:
+def _with_dead(here: Context, act: dead.Act, article_id: int) -> Any:
     """The state that a dead article is in afterwards."""
     with here.ledger.write() as tx:
-        done = act(tx, here.clock(), [article_id])
+        done = act(tx, here.clock(), dead.Which(ids=[article_id]))
         row = articles.one(tx, article_id)
     if row is None:
         raise HTTPException(404, f"There is no article {article_id}.")

@@ -7,7 +7,7 @@ import binascii
 import hmac
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -45,17 +45,8 @@ class Guard:
     is the longest body that hubs may send to their addresses; 0: nobody comes from outside.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        token: str,
-        local_only: bool,
-        hub_bytes: int = 0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, local_only: bool, hub_bytes: int = 0) -> None:
         self._app = app
-        self._clock = clock
         self._attempts = Attempts()
         self._hub_bytes = hub_bytes
         self._token = token.encode()
@@ -103,7 +94,7 @@ class Guard:
 
     def _credentials(self, method: str, api: bool, authorization: str, address: str) -> Response | None:
         """The refusal of who may not come in. Who was wrong too often is not looked at for a while."""
-        now = self._clock()
+        now = time.monotonic()
         if authorization and (seconds := self._attempts.wait(address, now)):
             sentence = f"The token was wrong {MOST} times within a minute; try again in {seconds} seconds."
             return _answer(api, 429, sentence, {"Retry-After": str(seconds)})
