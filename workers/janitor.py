@@ -22,7 +22,7 @@ DECLARED_EVERY = timedelta(seconds=2)  # a job that fails is enqueued again at t
 RECOVER_EVERY = timedelta(seconds=5)
 AGAIN_EVERY = timedelta(minutes=10)  # a look through all that filing remembers, which mostly finds nothing
 RETIRE_EVERY = timedelta(seconds=10)
-RETIRED_AT_ONCE = 2_000  # articles looked at: some milliseconds of the write lock
+RETIRED_AT_ONCE = 2_000  # articles looked at, and commands
 TROUBLE_SECONDS = 5.0  # between tries while Redis or the ledger is away
 
 
@@ -73,9 +73,14 @@ class Janitor:
         settings = self._settings
         replaced = moment - timedelta(days=settings.version_retention_days)
         done = moment - timedelta(days=settings.event_retention_days)
-        with self._ledger.write() as tx:
-            versions, last = retention.retire_versions(tx, self._retired_to, replaced, RETIRED_AT_ONCE)
-            commands = retention.retire_commands(tx, done, RETIRED_AT_ONCE)
+        with self._ledger.read() as tx:
+            articles, last = retention.replaced(tx, self._retired_to, replaced, RETIRED_AT_ONCE)
+            old = retention.done(tx, done, RETIRED_AT_ONCE)
+        versions = commands = 0
+        if articles or old:
+            with self._ledger.write() as tx:
+                versions = retention.retire_versions(tx, articles, replaced)
+                commands = retention.retire_commands(tx, old)
         pages = retention.give_back(self._ledger)
         self._retired_to = last or 0
         if versions or commands:

@@ -1,52 +1,68 @@
 """What the ledger lets go of by age: versions of articles that newer ones have replaced, and commands that were done.
 
-In small steps, each a short transaction, since others want to write as well: whoever calls them goes round and round.
+In small steps: what is to go is looked for without a lock, and only what was found is deleted, in a short transaction.
+Whoever calls this goes round and round.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, exists, func, select, text
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, select, text, union
 
 from pipeline.ledger.engine import Ledger
-from pipeline.ledger.schema import articles, commands, memberships, texts, vectors
+from pipeline.ledger.schema import commands, memberships, texts, vectors
 
-_SPARE_PAGES, _SPARE_SHARE = (
-    2_000,
-    0.05,
-)  # left in the file for what comes next: giving back and taking again costs twice
+_SPARE_PAGES, _SPARE_SHARE = 2_000, 0.05  # left in the file for what comes next: to take again costs as well
 _PAGES = 500  # given back at once: 2 MB
+_VERSIONED = (texts, vectors)
 
 
-def retire_versions(tx: Connection, after: int, before: datetime, rows: int) -> tuple[int, int | None]:
-    """Delete texts and vectors, made before that time, of versions older than the one that was filed; of the next
-    `rows` articles with an id above `after`.
-
-    Returns how many went, and the id to go on after; None at the end. What stands now, what filing remembers and what
-    is being looked into are of the version that was filed, or newer.
-    """
-    following = select(articles.c.id).where(articles.c.id > after).order_by(articles.c.id).limit(rows).subquery()
-    last = tx.execute(select(func.max(following.c.id))).scalar()
+def replaced(tx: Connection, after: int, before: datetime, rows: int) -> tuple[list[int], int | None]:
+    """Of the next `rows` filed articles with an id above `after`, those that have texts or vectors, made before that
+    time, of versions older than the one that was filed; and the id to go on after, None at the end."""
+    article = memberships.c.article_id
+    following = select(article).where(article > after).order_by(article).limit(rows).subquery()
+    last = tx.execute(select(func.max(following.c.article_id))).scalar()
     if last is None:
-        return 0, None
+        return [], None
+    # Few articles have a second version: texts and vectors of the others are not even looked at.
+    again = and_(article > after, article <= last, memberships.c.generation > 1)
+    found = union(
+        *(
+            select(article).join(table, table.c.article_id == article).where(again, _old(table, before))
+            for table in _VERSIONED
+        )
+    )
+    return sorted(tx.execute(found).scalars()), int(last)
+
+
+def retire_versions(tx: Connection, ids: Sequence[int], before: datetime) -> int:
+    """Delete what `replaced` found of these articles, a few thousand at most. Returns how many texts and vectors went.
+
+    What stands now, what filing remembers and what is being looked into are of the version that was filed, or newer.
+    """
     gone = 0
-    for table in (texts, vectors):
-        newer = exists().where(
-            memberships.c.article_id == table.c.article_id, memberships.c.generation > table.c.generation
-        )
-        old = delete(table).where(
-            table.c.article_id > after, table.c.article_id <= last, newer, table.c.created < before
-        )
-        gone += tx.execute(old).rowcount
-    return gone, int(last)
+    for table in _VERSIONED:
+        newer = exists().where(memberships.c.article_id == table.c.article_id, _old(table, before))
+        gone += tx.execute(delete(table).where(table.c.article_id.in_(ids), newer)).rowcount
+    return gone
 
 
-def retire_commands(tx: Connection, before: datetime, limit: int) -> int:
-    """Delete up to `limit` commands that were applied or refused before that time; what they changed, and how to undo
-    it, is kept. Returns how many."""
+def _old(table: Table, before: datetime) -> ColumnElement[bool]:
+    return and_(table.c.generation < memberships.c.generation, table.c.created < before)
+
+
+def done(tx: Connection, before: datetime, limit: int) -> list[int]:
+    """Commands that were applied or refused before that time."""
     old = select(commands.c.id).where(commands.c.state != "pending", commands.c.applied < before)
-    return int(tx.execute(delete(commands).where(commands.c.id.in_(old.order_by(commands.c.id).limit(limit)))).rowcount)
+    return list(tx.execute(old.order_by(commands.c.id).limit(limit)).scalars())
+
+
+def retire_commands(tx: Connection, ids: Sequence[int]) -> int:
+    """Delete these commands; what they changed, and how to undo it, is kept. Returns how many."""
+    return tx.execute(delete(commands).where(commands.c.id.in_(ids))).rowcount
 
 
 def give_back(ledger: Ledger) -> int:
