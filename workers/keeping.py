@@ -43,5 +43,11 @@ def set_back(copy: Path, ledger: Path, folder: Path, moment: datetime) -> list[P
         kept = [] if aside is None else [aside]
         queues = folder / "valkey"
         if queues.is_dir():
-            kept.append(queues.rename(folder / f"valkey.before-{moment:%Y%m%dT%H%M%S}"))
+            try:
+                kept.append(queues.rename(folder / f"valkey.before-{moment:%Y%m%dT%H%M%S}"))
+            except OSError as error:
+                raise SluglineError(
+                    f"the ledger is restored, but {queues} cannot be renamed ({error.strerror}); move it away by hand "
+                    "before you start"
+                ) from error
         return kept

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ from workers.web.app import bind
 
 log = logs.get("supervisor")
 LOOK_SECONDS = 0.5
+KILLED = (-signal.SIGKILL, -signal.SIGTERM)  # how a child ends that others ended
 LOG_BYTES = 20_000_000  # a log file larger than this is set aside at the next start
 DEMO = {
     "POLL_MIN_SECONDS": "2",
@@ -161,7 +163,7 @@ class _Run:
                 valkey.wait_ready(self._settings, server.process)
                 return
             except RedisError:
-                if server.process.returncode is None or server.process.returncode >= 0:
+                if server.process.returncode not in KILLED:
                     raise  # it has a reason of its own, which another start would not mend
                 # Killed from outside: it is started again, now as at any later time.
 

@@ -41,8 +41,7 @@ def backup(source: Path, target: Path) -> int:
                 of.backup(to)
                 to.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
                 _check(to, source)
-            with part.open("rb") as written:
-                os.fsync(written.fileno())
+            _settle(part)
             part.replace(target)
     except sqlite3.Error as error:
         raise LedgerError(f"the ledger {source} cannot be copied to {target} ({error})") from error
@@ -63,7 +62,8 @@ def restore(copy: Path, target: Path, moment: datetime) -> Path | None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _new_file(part):
             _copy_of(copy, part)
-            aside = _set_aside(target, moment)
+            _settle(part)
+            aside = _keep(target, moment)
             part.replace(target)
     except sqlite3.Error as error:
         raise InputError(f"{copy} cannot be read as a ledger ({error}); name a file that `backup` made") from error
@@ -90,7 +90,7 @@ def _copy_of(copy: Path, part: Path) -> None:
         to.execute("PRAGMA journal_mode=DELETE")
 
 
-def _set_aside(target: Path, moment: datetime) -> Path | None:
+def _keep(target: Path, moment: datetime) -> Path | None:
     if not target.exists():
         _remove_sides(target)
         return None
@@ -98,7 +98,8 @@ def _set_aside(target: Path, moment: datetime) -> Path | None:
         # Damaged, it may be, which is why a copy is restored; it is kept as it is then, its log with it.
         refuse_in_use(target)
     aside = target.with_name(f"{target.name}.before-{moment:%Y%m%dT%H%M%S}")
-    for side in ("", *_SIDES):
+    os.link(target, aside)  # a second name: there is a ledger under the first one at any moment
+    for side in _SIDES:
         with contextlib.suppress(FileNotFoundError):
             target.with_name(target.name + side).replace(aside.with_name(aside.name + side))
     return aside
@@ -114,6 +115,12 @@ def refuse_in_use(file: Path) -> None:
         if "locked" in str(error) or "busy" in str(error):
             raise LedgerError(f"the ledger {file} is in use; stop all services on it first") from error
         raise
+
+
+def _settle(file: Path) -> None:
+    """Return when the disk has it."""
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def _check(opened: sqlite3.Connection, source: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -31,16 +32,31 @@ def move(source: Ledger, target: Ledger, tell: Callable[[str, int], None] = lamb
             if to.execute(select(func.count()).select_from(table)).scalar_one():
                 raise InputError(f"the database already holds {table.name}: name an empty one")
         for table in map(_exact, metadata.sorted_tables):
-            _copy(of, to, table)
-            sent, arrived = _digest(of, table), _digest(to, table)
+            sent, arrived = _copy(of, to, table), _Sum()
+            for rows in _batches(to, table):
+                arrived.add(rows)
             if sent != arrived:
                 raise LedgerError(
-                    f"{table.name}: {arrived[0]} rows arrived of {sent[0]}, or not as they were; nothing was moved"
+                    f"{table.name}: {arrived.rows} rows arrived of {sent.rows}, or not as they were; nothing was moved"
                 )
             _go_on_counting(of, to, table)
-            tell(table.name, sent[0])
-            moved += sent[0]
+            tell(table.name, sent.rows)
+            moved += sent.rows
     return moved
+
+
+@dataclass
+class _Sum:
+    """Rows, and a sum over them that does not depend on their order, which differs between databases for texts."""
+
+    rows: int = 0
+    digest: int = 0
+
+    def add(self, rows: Sequence[RowMapping]) -> None:
+        for row in rows:
+            plain = json.dumps(dict(row), sort_keys=True, default=_value).encode("utf-8", "surrogatepass")
+            self.digest = (self.digest + int.from_bytes(hashlib.sha256(plain).digest()[:16], "big")) % 2**128
+        self.rows += len(rows)
 
 
 def _exact(table: Table) -> Table:
@@ -52,8 +68,10 @@ def _exact(table: Table) -> Table:
     return copy
 
 
-def _copy(of: Connection, to: Connection, table: Table) -> None:
-    """Rows in the order of their keys; what refers to the same table is filled in when all are there."""
+def _copy(of: Connection, to: Connection, table: Table) -> _Sum:
+    """Rows in the order of their keys; what refers to the same table is filled in when all are there. Sums up what was
+    sent on the way: while a large table was read once more, the target would take the silence for a dead client."""
+    sent = _Sum()
     own = [
         column
         for column in table.columns
@@ -61,6 +79,7 @@ def _copy(of: Connection, to: Connection, table: Table) -> None:
     ]
     key = list(table.primary_key.columns)
     for rows in _batches(of, table):
+        sent.add(rows)
         to.execute(table.insert(), [{**row, **{column.name: None for column in own}} for row in rows])
     for column in own:
         for rows in _batches(of, table, only=column):
@@ -71,6 +90,7 @@ def _copy(of: Connection, to: Connection, table: Table) -> None:
                 found,
                 [{"into": row[column.name], **{f"of_{part.name}": row[part.name] for part in key}} for row in rows],
             )
+    return sent
 
 
 def _batches(tx: Connection, table: Table, only: Column[Any] | None = None) -> Iterator[Sequence[RowMapping]]:
@@ -78,22 +98,6 @@ def _batches(tx: Connection, table: Table, only: Column[Any] | None = None) -> I
     if only is not None:
         chosen = chosen.where(only.is_not(None))
     yield from tx.execute(chosen.execution_options(yield_per=_ROWS)).mappings().partitions(_ROWS)
-
-
-def _digest(tx: Connection, table: Table) -> tuple[int, int]:
-    """Rows, and a sum over them that does not depend on their order, which differs between databases for texts."""
-    count = total = 0
-    for rows in _batches(tx, table):
-        for row in rows:
-            count += 1
-            total += int.from_bytes(
-                hashlib.sha256(_plain(dict(row)).encode("utf-8", "surrogatepass")).digest()[:16], "big"
-            )
-    return count, total % 2**128
-
-
-def _plain(row: dict[str, Any]) -> str:
-    return json.dumps(row, sort_keys=True, default=_value)
 
 
 def _value(value: Any) -> str:

@@ -77,7 +77,7 @@ def move_to(
         except sqlite3.DatabaseError as error:
             raise LedgerError(f"the ledger {file} is damaged ({error}); restore a backup first") from error
         with (
-            contextlib.closing(open_ledger(settings.ledger_url, upgrade=True)) as source,
+            contextlib.closing(open_ledger(settings.ledger_url)) as source,
             contextlib.closing(open_ledger(url, upgrade=True)) as target,
         ):
             rows = moving.move(source, target, _tell)
