@@ -3,6 +3,7 @@ embedded by another model, and lets go of what is old."""
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime, timedelta
 
 import redis
@@ -10,7 +11,7 @@ import redis
 from pipeline.dispatch import dispatch, embed_again, embed_declared, recover
 from pipeline.embedding import version
 from pipeline.errors import LedgerError, RedisError
-from pipeline.ledger import Ledger, reembed, retention
+from pipeline.ledger import Ledger, clock, reembed, retention
 from pipeline.settings import Settings
 from pipeline.storylines.options import FilingOptions
 from workers import logs
@@ -57,6 +58,7 @@ class Janitor:
             embed_declared(self._ledger, self._redis, version(settings.model))
             self._declared = moment
         if abs(moment - self._recovered) >= RECOVER_EVERY:
+            self._look_at_the_clock(moment)
             done = recover(self._ledger, self._redis, settings, moment)
             self._recovered = moment
             if done.returned or done.dead:
@@ -66,6 +68,15 @@ class Janitor:
         if abs(moment - self._retired) >= RETIRE_EVERY:
             self._retire(moment)
         return handed_out
+
+    def _look_at_the_clock(self, moment: datetime) -> None:
+        settings = self._settings
+        with self._ledger.write() as tx:
+            back = clock.note(tx, socket.gethostname(), moment)
+            if back is None:
+                return
+            moved = clock.bring_forward(tx, moment, back, timedelta(seconds=settings.lease_seconds))
+        log.warning("the clock was set back", seconds=round(back.total_seconds()), brought_forward=moved)
 
     def _retire(self, moment: datetime) -> None:
         """One small step through the ledger, over and over again."""

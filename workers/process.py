@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 PARENT = "SLUGLINE_PARENT_PID"  # set by the supervisor for its children
 PR_SET_PDEATHSIG = 1
@@ -17,6 +17,12 @@ PR_SET_PDEATHSIG = 1
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def is_time(moment: datetime, at: datetime, most: float) -> bool:
+    """Whether it is time for what was put off until `at`, by `most` seconds at most: being further away than that
+    means that the clock was set back since."""
+    return not timedelta(0) < at - moment <= timedelta(seconds=most)
 
 
 def owner() -> str:

@@ -23,7 +23,7 @@ from pipeline.queues import EVENTS
 from pipeline.records import Event
 from pipeline.settings import Settings
 from workers import logs
-from workers.process import Stop, now, owner
+from workers.process import Stop, is_time, now, owner
 
 log = logs.get("relay")
 ROLE = "relay"
@@ -82,7 +82,7 @@ class Relay:
 
     def _lead(self, moment: datetime) -> bool:
         """Take or renew the role when it is time to."""
-        if moment >= self._look_at:
+        if is_time(moment, self._look_at, self._settings.leader_seconds):
             with self._ledger.write() as tx:
                 self._token = roles.take(tx, ROLE, self._owner, moment, self._settings.leader_seconds)
             pause = STAND_BY_SECONDS if self._token is None else self._settings.leader_seconds / 3
@@ -151,7 +151,7 @@ class Relay:
 
     def _expire(self, moment: datetime) -> None:
         """Drop old events from the ledger, and from the stream what the ledger no longer keeps."""
-        if moment < self._expire_at:
+        if not is_time(moment, self._expire_at, EXPIRE_EVERY.total_seconds()):
             return
         before = moment - timedelta(days=self._settings.event_retention_days)
         with self._ledger.write() as tx:

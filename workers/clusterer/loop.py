@@ -20,7 +20,7 @@ from workers.clusterer import keeping, lives, thoughts
 from workers.clusterer.memory import Memory
 from workers.clusterer.renewing import renewed
 from workers.clusterer.uptake import FEW, Uptake
-from workers.process import Stop, now, owner
+from workers.process import Stop, is_time, now, owner
 
 log = logs.get("clusterer")
 ROLE = "clusterer"
@@ -131,7 +131,7 @@ class Clusterer:
 
     def _lead(self, moment: datetime) -> bool:
         """Take or renew the role when it is time to; on taking it, rebuild the state."""
-        if moment < self._look_at:
+        if not is_time(moment, self._look_at, self._leader_seconds):
             return self._token is not None
         held, self._token = self._token, self._claim(moment)
         if self._token is not None and self._token != held:

@@ -229,7 +229,7 @@ class Memory:
 
     def must_wait(self, moment: datetime) -> bool:
         """Whether a storyline was declared so recently that its vector is still being made."""
-        return any(until > moment for until in self._waiting.values())
+        return any(moment < until <= moment + VECTOR_PATIENCE for until in self._waiting.values())
 
     def _recall(self, filed: storylines.Filed) -> None:
         where = (filed.storyline, filed.copy_of, filed.position, filed.moment)
