@@ -59,6 +59,8 @@ class Settings(BaseSettings):
     """Fetch workers that `slugline up` starts."""
     embed_workers: int = Field(default=1, ge=1, le=16)
     """Embed workers that `slugline up` starts; each holds the model once (140 MB, with torch 450 MB)."""
+    worker_memory_bytes: int = Field(default=2_500_000_000, gt=0)
+    """A fetch or embed worker that has come to hold more ends after its job, and is started afresh."""
     api_token: str = ""
     """Bearer token that the web service asks for; needed when it is bound beyond loopback."""
     public_url: str = ""

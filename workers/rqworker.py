@@ -7,20 +7,69 @@ one. A job whose worker was killed comes back after some 13 minutes with RQ's de
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from rq import SimpleWorker, Worker
+from rq.job import Job
+from rq.queue import Queue
 from rq.serializers import JSONSerializer
 
 from pipeline import queues
 from pipeline.settings import Settings
+from workers import logs
 
+log = logs.get("worker")
 JOBS_BEFORE_RECYCLING = 5000  # a worker that has done so many ends and is started afresh
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+Unfit = Callable[[], str | None]
+"""Why a worker had better be started afresh; None when all is well."""
 
 
-def work(settings: Settings, queue: str, kind: type[Worker] | type[SimpleWorker]) -> None:
-    """Run jobs of one queue until SIGTERM (what runs is finished), or until it is time to start afresh."""
+class _Looking(Worker):
+    """A worker that looks after each job whether it is still fit for another one."""
+
+    unfit: Unfit
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        super().execute_job(job, queue)
+        reason = self.unfit()
+        if reason is not None:
+            log.warning("ends, to be started afresh", reason=reason)
+            os.kill(os.getpid(), signal.SIGTERM)  # as an operator would: what came of the job is recorded
+
+
+class ForkingWorker(_Looking):
+    """A work-horse for each job."""
+
+
+class ResidentWorker(_Looking, SimpleWorker):
+    """All jobs in this process, for the sake of what it has loaded."""
+
+
+def grown(settings: Settings) -> str | None:
+    """Why a process that has come to hold much memory is unfit."""
+    held = resident_bytes()
+    most = settings.worker_memory_bytes
+    return f"it holds {held / 1e6:.0f} MB of the {most / 1e6:.0f} MB it may" if held > most else None
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds; 0 where the system does not tell (it is Linux that does)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
+    except OSError:
+        return 0
+
+
+def work(settings: Settings, queue: str, kind: type[_Looking], unfit: Unfit) -> None:
+    """Run jobs of one queue until SIGTERM (what runs is finished), until it is time to start afresh, or until `unfit`
+    says why."""
     client = queues.connect(settings.valkey_url)
-    worker = kind(
+    worker: Any = kind(
         [queues.queue(client, queue)],
         name=f"{queue}-{os.uname().nodename.replace('.', '-')}-{os.getpid()}-{os.urandom(3).hex()}",
         connection=client,
@@ -30,4 +79,5 @@ def work(settings: Settings, queue: str, kind: type[Worker] | type[SimpleWorker]
         worker_ttl=30,
         job_monitoring_interval=10,
     )
+    worker.unfit = unfit
     worker.work(logging_level="WARNING", max_jobs=JOBS_BEFORE_RECYCLING, with_scheduler=False)

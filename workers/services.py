@@ -12,6 +12,7 @@ from pipeline.settings import Settings
 from workers import logs, process
 
 if TYPE_CHECKING:
+    from pipeline.sandbox import Sandbox
     from workers.poller import Poller
 
 
@@ -48,8 +49,6 @@ async def polling(settings: Settings, ledger: Ledger, poller: Poller, stop: proc
 
 
 def fetch(settings: Settings) -> None:
-    from rq import Worker
-
     from workers import fetch as work
     from workers import parsers, rqworker
 
@@ -57,14 +56,18 @@ def fetch(settings: Settings) -> None:
     try:
         work.prepare(settings, sandbox, open_ledger(settings.ledger_url))  # a missing schema is told now
         gc.freeze()  # the work-horses share this memory as long as none of them looks through it
-        rqworker.work(settings, queues.FETCH, Worker)
+        rqworker.work(settings, queues.FETCH, rqworker.ForkingWorker, lambda: _unfit(settings, sandbox))
     finally:
         sandbox.close()
 
 
-def embed(settings: Settings) -> None:
-    from rq import SimpleWorker
+def _unfit(settings: Settings, sandbox: Sandbox) -> str | None:
+    from workers import rqworker
 
+    return rqworker.grown(settings) if sandbox.alive() else "its parsers are gone"
+
+
+def embed(settings: Settings) -> None:
     from pipeline.embedding import Embedder
     from workers import embed as work
     from workers import rqworker
@@ -73,7 +76,7 @@ def embed(settings: Settings) -> None:
     embedder = Embedder(settings.model, runtime=settings.embed_runtime)
     work.setup(settings, ledger, embedder)
     logs.get("embed").info("model loaded", vectors=embedder.version, runtime=embedder.runtime)
-    rqworker.work(settings, queues.EMBED, SimpleWorker)
+    rqworker.work(settings, queues.EMBED, rqworker.ResidentWorker, lambda: rqworker.grown(settings))
     ledger.close()
 
 

@@ -12,7 +12,6 @@ import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from rq import SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from sqlalchemy import func, select, update
@@ -181,10 +180,10 @@ def test_the_whole_way_of_an_article_through_rq(
     embed.setup(settings, sqlite_ledger, embedder)
     assert Janitor(settings, sqlite_ledger, client).step(now()) == 1
     with _signals_kept():
-        rqworker.work(settings, queues.FETCH, SimpleWorker)
+        rqworker.work(settings, queues.FETCH, rqworker.ResidentWorker, lambda: None)
         assert states(sqlite_ledger) == {"fetched": 1}
         assert queues.depth(client, queues.EMBED) == 1, "dispatched by the worker itself"
-        rqworker.work(settings, queues.EMBED, SimpleWorker)
+        rqworker.work(settings, queues.EMBED, rqworker.ResidentWorker, lambda: None)
     assert states(sqlite_ledger) == {"embedded": 1}
     assert Clusterer(sqlite_ledger, embedder.version).step(now()) == 1
     assert Relay(settings, sqlite_ledger, client).step(now()) == 1
