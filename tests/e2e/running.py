@@ -24,8 +24,8 @@ class Up:
         self.folder = folder
         self.data = folder / "data"
         self.port = free_port()
-        self._out = (folder / "stdout").open("wb")
-        self._err = (folder / "stderr").open("wb")
+        self._out = (folder / "stdout").open("ab")
+        self._err = (folder / "stderr").open("ab")
         home = folder / "home"
         home.mkdir(exist_ok=True)
         clean = {key: value for key, value in os.environ.items() if not key.startswith("SLUGLINE_")}
