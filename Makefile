@@ -17,7 +17,7 @@ PYTEST_ARGS ?=
 export PYTHON SLUGLINE_TORCH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test lint types imports tests format clean
+.PHONY: help setup setup-dev demo up test lint types imports tests chaos format clean
 
 help:
 	@echo 'make demo [ARGS="--until-idle --json"]   the made-up wire, live; ends with Ctrl-C'
@@ -25,6 +25,7 @@ help:
 	@echo 'make test [PYTEST_ARGS=…]                lint, types, import rules, all tests'
 	@echo 'make lint | types | imports | tests      one of these'
 	@echo 'make format                              let ruff lay out the code'
+	@echo 'make chaos [ARGS="--seed 7"]             break everything under a running wire, count what was lost'
 	@echo 'make setup | setup-dev                   only install, into .venv'
 	@echo 'make clean                               remove .venv and caches (never your data)'
 
@@ -72,6 +73,9 @@ imports: $(DEV)
 
 tests: $(DEV)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+chaos: $(DEV)
+	@exec $(BIN)/python -m tests.chaos $(ARGS)
 
 format: $(DEV)
 	@$(BIN)/ruff check --fix .

@@ -1,0 +1,138 @@
+"""A wire that is published while everything under it is broken, one thing after another, in an order from a seed."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests import servers
+from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.machine import Machine
+from tests.chaos.press import Press, printing
+from tests.chaos.verify import Reader, problems
+
+AHEAD = 120  # articles published and not yet filed: there is always work under way
+START_SECONDS = 120.0
+RECOVERY_SECONDS = 90.0
+QUIET_SECONDS = 120.0
+
+
+@dataclass
+class Report:
+    """What came of a run."""
+
+    seed: int
+    database: str
+    articles: int = 0
+    events: int = 0
+    fetched_again: int = 0
+    seconds: float = 0.0
+    recovered: dict[str, list[float]] = field(default_factory=dict)  # fault: seconds until the next article was filed
+    problems: list[str] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        yield f"seed {self.seed}, {self.database}: {self.articles} articles, {self.events} events, {self.seconds:.0f} s"
+        yield f"pages fetched more than once: {self.fetched_again}"
+        yield "| fault | times | next article filed after, s (median, most) |"
+        yield "|---|---|---|"
+        for name, times in self.recovered.items():
+            yield f"| {name} | {len(times)} | {sorted(times)[len(times) // 2]:.1f}, {max(times):.1f} |"
+        yield from self.problems or ["nothing lost, nothing doubled, nothing out of order"]
+
+
+def run(seed: int, least: int, seconds: float, *, rounds: int = 1, only: str = "", postgresql: bool = False) -> Report:
+    """Publish at least `least` articles while each fault (those with `only` in their names) is met `rounds` times;
+    those that last do so for `seconds`. After the first from which the wire does not recover no more are tried."""
+    report = Report(seed, "postgresql" if postgresql else "sqlite")
+    began = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slugline-chaos-")))
+        database = stack.enter_context(_database()) if postgresql else None
+        press = stack.enter_context(printing(seed))
+        machine = Machine(folder, press, database)
+        stack.callback(machine.close)
+        press.publish(AHEAD)
+        machine.start()
+        reader = Reader(machine)
+        reader.start()
+        stack.callback(reader.end)
+        _wait(lambda: machine.filed() > 0, START_SECONDS, machine, press)
+        faults = [one for one in FAULTS * rounds if only in one.name and one.possible(machine)]
+        random.Random(seed).shuffle(faults)
+        for fault in faults:
+            if not report.problems:
+                _meet(fault, machine, press, report, seconds)
+        while len(press.published) < least:
+            _go_on(press, machine)
+            time.sleep(0.1)
+        _wait(lambda: _quiet(machine, press), QUIET_SECONDS, machine, None)
+        _wait(lambda: _told(machine, reader), 30.0, machine, None)
+        reader.end()
+        report.problems += problems(machine, press, reader)
+        if report.problems:
+            report.problems += [machine.errors()[-6000:]]
+        report.articles, report.events = len(press.published), len(reader.read)
+        report.fetched_again = sum(count > 1 for count in press.asked.values())
+        code = machine.stop()
+        left = machine.run.left_behind()
+        if code or left:
+            report.problems.append(f"`slugline up` ended with {code} and left {left}")
+    report.seconds = time.monotonic() - began
+    return report
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[tuple[servers.Postgres, servers.Server]]:
+    """A PostgreSQL that loses nothing that it acknowledged when it is killed."""
+    with tempfile.TemporaryDirectory(prefix="slugline-pg-", ignore_cleanup_errors=True) as folder:
+        made = servers.postgres(Path(folder), fsync="off")
+        assert made is not None
+        with servers.running(made[1]):
+            made[0].execute("CREATE DATABASE chaos TEMPLATE template0")
+            yield made
+
+
+def _meet(fault: Fault, machine: Machine, press: Press, report: Report, seconds: float) -> None:
+    _go_on(press, machine)
+    print(f"{time.strftime('%H:%M:%S')} {fault.name}, {machine.filed()} of {len(press.published)} filed", flush=True)  # noqa: T201
+    over = fault.act(machine, press, seconds)
+    press.publish(10)  # there is something new to be filed afterwards
+    waited = machine.next_filing(over, RECOVERY_SECONDS)
+    if waited is None:
+        report.problems.append(f"nothing was filed for {RECOVERY_SECONDS:.0f} s after: {fault.name}")
+        return
+    report.recovered.setdefault(fault.name, []).append(waited)
+
+
+def _go_on(press: Press, machine: Machine) -> None:
+    press.publish(max(0, machine.filed() + AHEAD - len(press.published)))
+
+
+def _quiet(machine: Machine, press: Press) -> bool:
+    """Whether everything that was published has come to an end."""
+    counted = machine.counts()
+    ended = sum(counted[state] for state in ("filed", "duplicate", "rejected", "dead"))
+    return ended >= len(press.published) and ended == sum(counted.values())
+
+
+def _told(machine: Machine, reader: Reader) -> bool:
+    from pipeline.ledger import events
+
+    with machine.ledger.read() as tx:
+        return not events.waiting(tx) and len(reader.read) >= events.last_position(tx)
+
+
+def _wait(done: object, seconds: float, machine: Machine, press: Press | None) -> None:
+    deadline = time.monotonic() + seconds
+    while not done():  # type: ignore[operator]
+        if press is not None:
+            _go_on(press, machine)
+        if time.monotonic() > deadline:
+            print(f"waited {seconds:.0f} s in vain: {machine.counts()}", flush=True)  # noqa: T201
+            return
+        time.sleep(0.2)
