@@ -29,25 +29,32 @@ Unfit = Callable[[], str | None]
 """Why a worker had better be started afresh; None when all is well."""
 
 
-class _Looking(Worker):
-    """A worker that looks after each job whether it is still fit for another one."""
+def _look(unfit: Unfit) -> None:
+    """After a job: is this worker still fit for another one?"""
+    reason = unfit()
+    if reason is not None:
+        log.warning("ends, to be started afresh", reason=reason)
+        os.kill(os.getpid(), signal.SIGTERM)  # as an operator would: what came of the job is recorded
+
+
+class ForkingWorker(Worker):
+    """A work-horse for each job."""
 
     unfit: Unfit
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         super().execute_job(job, queue)
-        reason = self.unfit()
-        if reason is not None:
-            log.warning("ends, to be started afresh", reason=reason)
-            os.kill(os.getpid(), signal.SIGTERM)  # as an operator would: what came of the job is recorded
+        _look(self.unfit)
 
 
-class ForkingWorker(_Looking):
-    """A work-horse for each job."""
-
-
-class ResidentWorker(_Looking, SimpleWorker):
+class ResidentWorker(SimpleWorker):
     """All jobs in this process, for the sake of what it has loaded."""
+
+    unfit: Unfit
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        super().execute_job(job, queue)
+        _look(self.unfit)
 
 
 def grown(settings: Settings) -> str | None:
@@ -65,7 +72,7 @@ def resident_bytes() -> int:
         return 0
 
 
-def work(settings: Settings, queue: str, kind: type[_Looking], unfit: Unfit) -> None:
+def work(settings: Settings, queue: str, kind: type[ForkingWorker] | type[ResidentWorker], unfit: Unfit) -> None:
     """Run jobs of one queue until SIGTERM (what runs is finished), until it is time to start afresh, or until `unfit`
     says why."""
     client = queues.connect(settings.valkey_url)
