@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,11 +158,15 @@ def connect(url: str) -> Ledger:
 def _make_room(database: str | None) -> None:
     if not database or database == ":memory:":
         raise LedgerError("the ledger must be a file, since several processes share it: sqlite:///PATH")
-    folder = Path(database).parent
+    file = Path(database)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with Path(database).open("ab"):
-            pass
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            file.touch()
+        # A file that is there is not opened to see whether that works: closing it would drop the locks that SQLite
+        # holds on it for this process, and with them what keeps another one from removing the log under its feet.
+        elif not os.access(file, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise LedgerError(
             f"the ledger {database} cannot be written ({error.strerror}); choose another place with --data-dir"

@@ -41,6 +41,7 @@ class Machine:
 
     def __init__(self, folder: Path, press: Press, database: tuple[Postgres, Server] | None = None) -> None:
         self.folder, self.data = folder, folder / "data"
+        self.file = self.data / "slugline.db"
         self.postgres, self.database_server = database or (None, None)
         self._press = press
         self._clock = folder / "clock"
@@ -72,11 +73,9 @@ class Machine:
         deadline = time.monotonic() + STARTED_SECONDS
         while True:
             try:
-                if self.postgres or (self.data / "slugline.db").exists():
-                    ledger = connect(self.ledger_url)
-                    with ledger.read() as tx:
-                        articles.counts(tx)
-                    self._ledger = ledger
+                if self.postgres or self.file.exists():
+                    self._ledger = self._ledger or connect(self.ledger_url)
+                    self.counts()
                     return
             except Exception:  # noqa: BLE001 - not made yet
                 assert time.monotonic() < deadline, self.errors()[-3000:]
@@ -115,6 +114,14 @@ class Machine:
     def counts(self) -> dict[str, int]:
         with self.ledger.read() as tx:
             return {str(state): count for state, count in articles.counts(tx).items()}
+
+    def damage(self) -> str:
+        """What is wrong with the file of an SQLite ledger, in SQLite's words; nothing is expected."""
+        if self.postgres:
+            return ""
+        with contextlib.closing(sqlite3.connect(self.file, timeout=60)) as connection:
+            found = [row[0] for row in connection.execute("PRAGMA integrity_check(5)")]
+        return "" if found == ["ok"] else "; ".join(found)
 
     def _watch(self) -> None:
         while not self._over.wait(0.1):
@@ -187,7 +194,7 @@ class Machine:
                 yield
                 connection.rollback()
             return
-        with contextlib.closing(sqlite3.connect(self.data / "slugline.db", timeout=60)) as connection:
+        with contextlib.closing(sqlite3.connect(self.file, timeout=60)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield
             connection.rollback()

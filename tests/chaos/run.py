@@ -14,12 +14,13 @@ from tests import servers
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.machine import Machine
 from tests.chaos.press import Press, printing
-from tests.chaos.verify import Reader, problems
+from tests.chaos.verify import Reader, leaks, problems
 
 AHEAD = 120  # articles published and not yet filed: there is always work under way
 START_SECONDS = 120.0
 RECOVERY_SECONDS = 90.0
 QUIET_SECONDS = 120.0
+LEFT_JOBS_SECONDS = 150.0  # until RQ takes the job of a worker that was killed as lost, and its next look
 
 
 @dataclass
@@ -72,6 +73,7 @@ def run(seed: int, least: int, seconds: float, *, rounds: int = 1, only: str = "
             time.sleep(0.1)
         _wait(lambda: _quiet(machine, press), QUIET_SECONDS, machine, None)
         _wait(lambda: _told(machine, reader), 30.0, machine, None)
+        _wait(lambda: not leaks(machine), LEFT_JOBS_SECONDS, machine, None)
         reader.end()
         report.problems += problems(machine, press, reader)
         if report.problems:
@@ -107,6 +109,8 @@ def _meet(fault: Fault, machine: Machine, press: Press, report: Report, seconds:
         report.problems.append(f"nothing was filed for {RECOVERY_SECONDS:.0f} s after: {fault.name}")
         return
     report.recovered.setdefault(fault.name, []).append(waited)
+    if damage := machine.damage():
+        report.problems.append(f"the file of the ledger is damaged after: {fault.name}: {damage}")
 
 
 def _go_on(press: Press, machine: Machine) -> None:

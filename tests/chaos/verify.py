@@ -55,7 +55,8 @@ def _entry(key: bytes, fields: Mapping[bytes, bytes]) -> tuple[int, str, str, in
 
 def problems(machine: Machine, press: Press, reader: Reader) -> list[str]:
     """What does not hold, in sentences; none is expected."""
-    return [*_articles(machine, press), *_storylines(machine), *_events(machine, reader), *_redis(machine)]
+    damage = [f"the file of the ledger is damaged: {machine.damage()}"] if machine.damage() else []
+    return [*damage, *_articles(machine, press), *_storylines(machine), *_events(machine, reader), *leaks(machine)]
 
 
 def _articles(machine: Machine, press: Press) -> list[str]:
@@ -126,7 +127,9 @@ def _events(machine: Machine, reader: Reader) -> list[str]:
     return found
 
 
-def _redis(machine: Machine) -> list[str]:
+def leaks(machine: Machine) -> list[str]:
+    """Keys in Redis that would stay there for ever. A job whose worker was killed is one until RQ's worker has seen to
+    it, which takes a minute or two."""
     with contextlib.closing(machine.redis()) as client:
         keys: Any = [key.decode() for key in client.scan_iter(count=1000)]
         endless = [key for key in keys if client.ttl(key) == -1]

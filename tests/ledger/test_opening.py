@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from pipeline.errors import LedgerError
 from pipeline.ledger import Ledger, open_ledger
+
+OPENED_AND_CLOSED = """
+import sys
+from pipeline.ledger import open_ledger
+ledger = open_ledger(sys.argv[1])
+with ledger.read():
+    pass
+ledger.close()
+"""
 
 
 @pytest.mark.parametrize(
@@ -61,3 +75,23 @@ def test_text_that_no_database_takes_is_made_storable(ledger: Ledger) -> None:
         feeds.add(tx, "https://paper.example/feed", START, title="A\x00B \ud83d café 😀")
     with ledger.read() as tx:
         assert feeds.every(tx)[0].title == "AB ? café 😀"
+
+
+def test_a_process_that_opens_a_ledger_twice_keeps_its_locks(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    with contextlib.closing(open_ledger(url, upgrade=True)) as ledger:
+        _mark(ledger, "1")
+        with contextlib.closing(open_ledger(url)):
+            pass
+        # A process that believes itself to be the last one takes the log away when it closes.
+        subprocess.run([sys.executable, "-c", OPENED_AND_CLOSED, url], check=True)
+        assert (tmp_path / "ledger.db-wal").exists()
+        _mark(ledger, "2")
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as opened:
+        assert opened.execute("SELECT mark FROM marks").fetchall() == [("1",), ("2",)]
+
+
+def _mark(ledger: Ledger, mark: str) -> None:
+    with ledger.write() as tx:
+        tx.execute(text("CREATE TABLE IF NOT EXISTS marks (mark TEXT)"))
+        tx.execute(text("INSERT INTO marks VALUES (:mark)"), {"mark": mark})
