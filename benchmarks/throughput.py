@@ -47,8 +47,8 @@ STARTED = 60  # articles that have to be filed before the measurement may begin
 START_SECONDS, WARM_SECONDS, TICK = 240.0, 20.0, 0.1
 AHEAD = 150  # articles out and not done with `--rate max`: what is out but not yet polled, and a hundred that wait
 SERVICES = {
-    "poller": "cli poller", "fetch": "worker fetch", "embed": "worker embed", "clusterer": "cli clusterer",
-    "relay": "cli relay", "janitor": "cli janitor", "web": "cli web", "valkey": "valkey",
+    "poller": "cli poller", "backfill": "fetch --backfill", "fetch": "worker fetch", "embed": "worker embed",
+    "clusterer": "cli clusterer", "relay": "cli relay", "janitor": "cli janitor", "web": "cli web", "valkey": "valkey",
 }  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 """Is the service in this container doing its work? Exit code 0: yes; 1: no, and one line says why.
 
-    slugline-healthcheck web|poller|fetch|embed|clusterer|relay|janitor
+    slugline-healthcheck web|poller|fetch|backfill|embed|clusterer|relay|janitor
 
 - web answers `/healthz`;
-- fetch and embed are known to Redis as workers of this host and have been heard of lately;
+- fetch, backfill and embed are known to Redis as workers of this host and have been heard of lately;
 - clusterer and relay: somebody holds the role (a stand-by is healthy while the active one lives);
 - all of them reach the database and Redis.
 
@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 WORKER_SILENCE = timedelta(minutes=5)  # a busy worker speaks up at each job, and a job may last three minutes
 ROLE_SILENCE = timedelta(minutes=1)  # a role is renewed every few seconds; a change of hands takes ten
 ROLES = ("clusterer", "relay")
-TRADES = ("fetch", "embed")
+TRADES = {"fetch": "fetch", "backfill": "fetch-backfill", "embed": "embed"}  # and their queues
 SERVICES = ("web", "poller", *TRADES, *ROLES, "janitor")
 
 
@@ -39,8 +39,8 @@ def check_web() -> None:
         raise UnhealthyError(f"{url}: {error}") from error
 
 
-def check_redis(trade: str | None, now: datetime) -> None:
-    """Redis answers, and (for `trade`) a worker of that queue on this host was heard of lately."""
+def check_redis(queue: str | None, now: datetime) -> None:
+    """Redis answers, and a worker of `queue` on this host was heard of lately."""
     import redis
 
     client = redis.Redis.from_url(
@@ -48,14 +48,14 @@ def check_redis(trade: str | None, now: datetime) -> None:
     )
     try:
         client.ping()
-        if trade is None:
+        if queue is None:
             return
         here = socket.gethostname()
-        for key in client.smembers(f"rq:workers:{trade}"):
+        for key in client.smembers(f"rq:workers:{queue}"):
             hostname, beat = client.hmget(key, "hostname", "last_heartbeat")
             if hostname == here and beat and now - datetime.fromisoformat(str(beat)) < WORKER_SILENCE:
                 return
-        raise UnhealthyError(f"no live {trade} worker of {here} in Redis")
+        raise UnhealthyError(f"no live {queue} worker of {here} in Redis")
     except redis.RedisError as error:
         raise UnhealthyError(f"Redis: {error}") from error
     finally:
@@ -89,7 +89,7 @@ def check(service: str, now: datetime) -> None:
     if service == "web":
         check_web()
         return
-    check_redis(service if service in TRADES else None, now)
+    check_redis(TRADES.get(service), now)
     check_database(service if service in ROLES else None, now)
 
 

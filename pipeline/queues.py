@@ -9,7 +9,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError as ClientError
 from redis.retry import Retry as ClientRetry
-from rq import Queue, Retry
+from rq import Queue, Retry, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -17,8 +17,12 @@ from pipeline.errors import RedisError
 from pipeline.urls import mask
 
 FETCH = "fetch"  # queue of the fetch workers
+BACKFILL = "fetch-backfill"  # queue of those that fetch what is no news
 EMBED = "embed"  # queue of the embed workers
+QUEUES = (FETCH, BACKFILL, EMBED)
 EVENTS = "slugline:events"  # stream of published events; the stream id is `POSITION-0`
+
+HOLDS = "slugline:holds"  # what holds the wire back (`pressure`)
 
 JOBS = {
     FETCH: "workers.fetch.fetch_batch",
@@ -36,11 +40,12 @@ RETRY = Retry(max=3)  # covers the death of a worker only: failures are counted 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job to be enqueued: which of JOBS, its id, the ids it works on."""
+    """A job to be enqueued: which of JOBS, its id, the ids it works on; an `urgent` one is done before the others."""
 
     kind: str
     job_id: str
     ids: Sequence[int]
+    urgent: bool = False
 
 
 def connect(url: str) -> redis.Redis:
@@ -81,6 +86,7 @@ def enqueue(client: redis.Redis, name: str, tasks: Iterable[Task]) -> int:
             failure_ttl=FAILURE_SECONDS,
             retry=RETRY,
             description=f"{task.kind} of {len(task.ids)}",
+            at_front=task.urgent,
         )
         for task in tasks
     ]
@@ -100,6 +106,14 @@ def depth(client: redis.Redis, name: str) -> int:
         raise RedisError(f"Redis does not answer ({error})") from error
 
 
+def manned(client: redis.Redis, name: str) -> bool:
+    """Whether any worker listens to a queue. Raises RedisError when Redis is away."""
+    try:
+        return any(Worker.all(queue=queue(client, name)))
+    except ClientError as error:
+        raise RedisError(f"Redis does not answer ({error})") from error
+
+
 def alive(client: redis.Redis, job_ids: Sequence[str]) -> set[str]:
     """Which of these jobs still wait or run in Redis; finished, failed and lost ones are not among them.
 
@@ -110,7 +124,7 @@ def alive(client: redis.Redis, job_ids: Sequence[str]) -> set[str]:
         return set()
     try:
         with client.pipeline() as pipe:
-            for line in (queue(client, FETCH), queue(client, EMBED)):
+            for line in (queue(client, name) for name in QUEUES):
                 pipe.lrange(line.key, 0, -1)
                 pipe.lrange(line.intermediate_queue_key, 0, -1)
             for job_id in job_ids:

@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     """Articles in one embed job; the model itself runs in batches of 8, the fastest on a CPU."""
     queue_jobs: int = Field(default=32, ge=1)
     """Jobs that may lie in one Redis queue; what waits beyond them waits in the ledger."""
+    backlog_seconds: float = Field(default=900.0, gt=0)
+    """Fresh articles that have waited longer slow down polls, and fetches where it is after them that they wait."""
+    disk_reserve_bytes: int = Field(default=500_000_000, ge=0)
+    """With less free where the data directory lies nothing new is taken in, so that what is there can be finished."""
     lease_seconds: float = Field(default=30.0, gt=1)
     """A worker that has not renewed its lease for this long is taken for dead."""
     max_attempts: int = Field(default=5, ge=1)

@@ -1,13 +1,16 @@
-"""The janitor: hands out what is due, puts back what got stuck, has declared storylines embedded, and again what was
-embedded by another model, and lets go of what is old."""
+"""The janitor: hands out what is due, holds the wire back where that is needed, puts back what got stuck, has declared
+storylines embedded, and again what was embedded by another model, and lets go of what is old."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 
 import redis
 
+from pipeline import pressure
 from pipeline.dispatch import dispatch, embed_again, embed_declared, recover
 from pipeline.embedding import version
 from pipeline.errors import LedgerError, RedisError
@@ -36,6 +39,7 @@ class Janitor:
         self._redis = client
         self._declared = self._recovered = self._looked = self._retired = datetime.min.replace(tzinfo=UTC)
         self._retired_to = 0  # the article after which the round of retirement goes on
+        self._holds: list[pressure.Hold] = []
         self._before: int | None = None  # where it is with embedding again, None while that rests
 
     def run(self, stop: Stop) -> None:
@@ -58,7 +62,7 @@ class Janitor:
             embed_declared(self._ledger, self._redis, version(settings.model))
             self._declared = moment
         if abs(moment - self._recovered) >= RECOVER_EVERY:
-            self._look_at_the_clock(moment)
+            self._hold_back(self._look_at_the_clock(moment), moment)
             done = recover(self._ledger, self._redis, settings, moment)
             self._recovered = moment
             if done.returned or done.dead:
@@ -69,14 +73,30 @@ class Janitor:
             self._retire(moment)
         return handed_out
 
-    def _look_at_the_clock(self, moment: datetime) -> None:
-        settings = self._settings
+    def _look_at_the_clock(self, moment: datetime) -> float:
+        """Returns the seconds that its small transaction took."""
+        settings, began = self._settings, time.monotonic()
         with self._ledger.write() as tx:
             back = clock.note(tx, socket.gethostname(), moment)
-            if back is None:
-                return
-            moved = clock.bring_forward(tx, moment, back, timedelta(seconds=settings.lease_seconds))
-        log.warning("the clock was set back", seconds=round(back.total_seconds()), brought_forward=moved)
+            if back is not None:
+                moved = clock.bring_forward(tx, moment, back, timedelta(seconds=settings.lease_seconds))
+        if back is not None:
+            log.warning("the clock was set back", seconds=round(back.total_seconds()), brought_forward=moved)
+        return time.monotonic() - began
+
+    def _hold_back(self, write_seconds: float, moment: datetime) -> None:
+        """Measure, decide what holds the wire back, and let everybody know."""
+        reading = pressure.measure(self._ledger, self._redis, self._settings, moment, write_seconds)
+        found = pressure.holds(reading, self._settings, moment, self._holds)
+        before, after = ({hold.limit for hold in some} for some in (self._holds, found))
+        for hold in found:
+            if hold.limit not in before:
+                log.warning("held back", limit=hold.limit, says=hold.says, **hold.stages)
+        for limit in sorted(before - after):
+            log.info("no longer held back", limit=limit)
+        self._holds = found
+        with contextlib.suppress(RedisError):  # what comes next tells
+            pressure.keep(self._redis, found)
 
     def _retire(self, moment: datetime) -> None:
         """One small step through the ledger, over and over again."""

@@ -44,7 +44,7 @@ def rehearse(ledger: Ledger) -> None:
 def _one_article(tx: Connection, moment: datetime) -> None:
     article, _ = articles.record_url(tx, URL, moment)
     host = urls.host_key(URL)
-    work.due_for_fetch(tx, moment, 1)
+    work.due_for_fetch(tx, moment, 1, articles.FRESH)
     hosts.reserve_handout(tx, [host], moment)
     work.hand_out(tx, [article], JOB, moment + timedelta(seconds=1))
     claims = work.claim(tx, [article], ArticleState.QUEUED, JOB, owner(), moment, 1.0)
@@ -55,5 +55,5 @@ def _one_article(tx: Connection, moment: datetime) -> None:
     page = Extraction(title="A rehearsal", text="Nothing of this is kept.")
     for claim in claims:
         work.finish_fetch(tx, claim, page, None, moment)
-    work.due_for_embed(tx, moment, 1)
+    work.due_for_embed(tx, moment, 1, articles.FRESH)
     work.hand_out(tx, [article], JOB, moment + timedelta(seconds=1))

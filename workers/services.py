@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from typing import TYPE_CHECKING
 
 from pipeline import queues
@@ -14,6 +15,8 @@ from workers import logs, process
 if TYPE_CHECKING:
     from pipeline.sandbox import Sandbox
     from workers.poller import Poller
+
+BACKFILL_NICE = 10  # what is no news gets the processor time that nobody else wants
 
 
 def poller(settings: Settings) -> None:
@@ -48,15 +51,18 @@ async def polling(settings: Settings, ledger: Ledger, poller: Poller, stop: proc
         await asyncio.gather(*beside, return_exceptions=True)
 
 
-def fetch(settings: Settings) -> None:
+def fetch(settings: Settings, *, backfill: bool = False) -> None:
     from workers import fetch as work
     from workers import parsers, rqworker
 
+    if backfill:
+        os.nice(BACKFILL_NICE)
     sandbox = parsers.sandbox(settings)
     try:
         work.prepare(settings, sandbox, open_ledger(settings.ledger_url))  # a missing schema is told now
         gc.freeze()  # the work-horses share this memory as long as none of them looks through it
-        rqworker.work(settings, queues.FETCH, rqworker.ForkingWorker, lambda: _unfit(settings, sandbox))
+        queue = queues.BACKFILL if backfill else queues.FETCH
+        rqworker.work(settings, queue, rqworker.ForkingWorker, lambda: _unfit(settings, sandbox))
     finally:
         sandbox.close()
 

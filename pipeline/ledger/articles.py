@@ -1,7 +1,7 @@
 """Articles in the ledger: what can be asked about them.
 
-How they get in is in `intake`, whose functions are offered here too; what workers do to them is in `work`, and
-what becomes of dead ones in `dead`.
+How they get in is in `intake` and `importing`, whose functions are offered here too; what workers do to them is in
+`work`, and what becomes of dead ones in `dead`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from pipeline.ledger.importing import import_text, import_url
 from pipeline.ledger.intake import (
     BACKFILL,
     CHUNK,
     FRESH,
+    PUSHED,
     Recorded,
     chunks,
-    import_text,
-    import_url,
     record_entries,
     record_url,
 )
@@ -29,6 +29,7 @@ __all__ = [
     "BACKFILL",
     "CHUNK",
     "FRESH",
+    "PUSHED",
     "UNFINISHED",
     "ArticleState",
     "Recorded",

@@ -17,12 +17,13 @@ from pipeline import urls
 from pipeline.errors import InputError
 from pipeline.ledger import edits, forgotten, hosts
 from pipeline.ledger.engine import INTAKE, one_at_a_time
-from pipeline.ledger.schema import articles, feeds, sightings, texts
+from pipeline.ledger.schema import articles, feeds, sightings
 from pipeline.records import ArticleState, Entry
 
 T = TypeVar("T")
 CHUNK = 400  # parameters in one statement; old SQLite builds allow 999
-FRESH, BACKFILL = 0, 1  # priorities: what is new goes before what a feed's first poll brought, and before edits
+PUSHED, FRESH, BACKFILL = -1, 0, 1
+"""Priorities: what a hub pushed goes first, what is no news (a feed's first poll, what is old, edits) last."""
 LATE = timedelta(hours=48)
 """An entry that is older by its own date when it is first seen is no news: it marks a backfill of one. Feeds misstate
 their zone by up to 26 hours."""
@@ -72,7 +73,13 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 
 def record_entries(
-    tx: Connection, entries: Sequence[Entry], now: datetime, *, feed_id: int | None = None, backfill: bool = False
+    tx: Connection,
+    entries: Sequence[Entry],
+    now: datetime,
+    *,
+    feed_id: int | None = None,
+    backfill: bool = False,
+    pushed: bool = False,
 ) -> Recorded:
     """Turn a feed's entries, whose keys differ, into articles and sightings, and look again at what was edited.
 
@@ -82,8 +89,8 @@ def record_entries(
     are new articles, inserted oldest first, so that ids follow the order of publication as far as the feed tells it.
 
     `backfill` marks all new articles as no news; without it those are marked that are older than `LATE` by their own
-    date, and undated ones when the feed was silent or away for longer than that. Entries whose URL was forgotten are
-    left out, and a feed that was removed while it was polled brings nothing.
+    date, and undated ones when the feed was silent or away for longer than that. `pushed` gives the others precedence.
+    Entries whose URL was forgotten are left out, and a feed that was removed while it was polled brings nothing.
     """
     entries = list({entry.key: _clamped(entry, now) for entry in entries}.values())
     digests = {entry.key: edits.digest(entry) for entry in entries}
@@ -100,7 +107,7 @@ def record_entries(
     match.fresh.reverse()  # feeds name the newest first; undated entries keep that order
     match.fresh.sort(key=lambda entry: entry.published or now)
     late = {entry.key for entry in match.fresh if backfill or is_late(entry, now, away=away)}
-    made = _make_articles(tx, match, now, feed_id, late)
+    made = _make_articles(tx, match, now, feed_id, late, PUSHED if pushed else FRESH)
     seen = [_sighting(entry, *match.place(entry), now, feed_id, digests[entry.key]) for entry in match.fresh]
     if seen:
         tx.execute(sightings.insert(), seen)
@@ -120,56 +127,14 @@ def record_url(tx: Connection, url: str, now: datetime) -> tuple[int, bool]:
     url_key = urls.key(url)
     one_at_a_time(tx, INTAKE)
     forgotten.refuse(tx, url)
-    known = _by_url(tx, [url_key])
+    known = by_url(tx, [url_key])
     if known:
         return known[url_key], False
     hosts.ensure(tx, [urls.host_key(url)], now)
     entry = Entry(key=url_key, url=url)
-    (article_id,) = _insert(tx, [_article(entry, url_key, now, None, False)]).values()
+    (article_id,) = insert(tx, [_article(entry, url_key, now, None, FRESH)]).values()
     tx.execute(sightings.insert(), _sighting(entry, url_key, article_id, now, None, None))
     return article_id, True
-
-
-def import_url(row: Mapping[str, Any]) -> str:
-    """The URL under which a given text is kept; one that has none gets a name that no page can have."""
-    return str(row.get("url") or f"import:{row['id']}")
-
-
-def import_text(
-    tx: Connection, row: Mapping[str, Any], now: datetime, signature: bytes | None, features: bytes | None = None
-) -> int | None:
-    """Take an article whose text is already known: `id, url, source, lang, published, title, text`.
-
-    It starts as fetched. Returns its id here, or None when the external id or URL is known already or was forgotten.
-    """
-    external = str(row["id"])
-    url = import_url(row)
-    url_key = urls.key(url) if urls.is_http(url) else url
-    one_at_a_time(tx, INTAKE)
-    if tx.execute(select(articles.c.id).where(articles.c.external_id == external)).first():
-        return None
-    if _by_url(tx, [url_key]) or forgotten.known(tx, [url_key, forgotten.import_name(external)]):
-        return None
-    if urls.is_http(url):
-        hosts.ensure(tx, [urls.host_key(url)], now)
-    values = {
-        "url_key": url_key,
-        "url": url,
-        "host_key": urls.host_key(url) if urls.is_http(url) else "import",
-        "external_id": external,
-        "state": ArticleState.FETCHED,
-        "due": now,
-        "title": row["title"],
-        "outlet": row.get("source") or "",
-        "lang": row.get("lang"),
-        "published": row.get("published"),
-        "seen": now,
-        "fetched": now,
-    }
-    (article_id,) = _insert(tx, [values]).values()
-    text = {"title": row["title"], "signature": signature, "text": row["text"], "features": features, "created": now}
-    tx.execute(texts.insert(), {"article_id": article_id, "generation": 1, **text})
-    return article_id
 
 
 # ---- what is known ----
@@ -201,11 +166,11 @@ def _match(tx: Connection, feed_id: int | None, entries: Sequence[Entry]) -> _Ma
         return match
     match.keys = {entry.key: urls.key(entry.url) for entry in unknown}
     of_feed: dict[str, list[RowMapping]] = {}
-    for row in _rows_by_url(tx, match.keys.values()):
+    for row in _rowsby_url(tx, match.keys.values()):
         match.owners[row["url_key"]] = row["article_id"]
         if row["feed_id"] == feed_id:
             of_feed.setdefault(row["url_key"], []).append(row)
-    match.owners |= _articles_by_url(tx, match.keys.values())
+    match.owners |= _articlesby_url(tx, match.keys.values())
     barred = forgotten.entries(tx, feed_id, match.keys)
     unknown = [entry for entry in unknown if entry.key not in barred]
     rooms = {key: MOST_SIGHTINGS - len(same) for key, same in of_feed.items()}
@@ -255,13 +220,13 @@ def _has_time(published: datetime | None) -> bool:
     return published is not None and (published.hour, published.minute, published.second) != (0, 0, 0)
 
 
-def _rows_by_url(tx: Connection, url_keys: Iterable[str]) -> Iterator[RowMapping]:
+def _rowsby_url(tx: Connection, url_keys: Iterable[str]) -> Iterator[RowMapping]:
     for part in chunks(sorted(set(url_keys))):
         chosen = select(*_ROW).where(sightings.c.url_key.in_(part)).order_by(sightings.c.id)
         yield from tx.execute(chosen).mappings()
 
 
-def _articles_by_url(tx: Connection, url_keys: Iterable[str]) -> dict[str, int]:
+def _articlesby_url(tx: Connection, url_keys: Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for part in chunks(sorted(set(url_keys))):
         chosen = select(articles.c.url_key, articles.c.id).where(articles.c.url_key.in_(part))
@@ -269,7 +234,7 @@ def _articles_by_url(tx: Connection, url_keys: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _by_url(tx: Connection, url_keys: Sequence[str]) -> dict[str, int]:
+def by_url(tx: Connection, url_keys: Sequence[str]) -> dict[str, int]:
     both = union_all(
         select(sightings.c.url_key, sightings.c.article_id).where(sightings.c.url_key.in_(url_keys)),
         select(articles.c.url_key, articles.c.id).where(articles.c.url_key.in_(url_keys)),
@@ -335,19 +300,24 @@ def _clamped(entry: Entry, now: datetime) -> Entry:
     return replace(entry, published=now) if ahead else entry
 
 
-def _make_articles(tx: Connection, match: _Match, now: datetime, feed_id: int | None, late: Collection[str]) -> int:
-    """Make articles of fresh entries whose URLs nobody knows; those with a key in `late` are no news."""
+def _make_articles(
+    tx: Connection, match: _Match, now: datetime, feed_id: int | None, late: Collection[str], priority: int
+) -> int:
+    """Make articles of fresh entries whose URLs nobody knows; those with a key in `late` are no news, and the others
+    get this priority."""
     firsts: dict[str, Entry] = {}
     for entry in match.fresh:
         if match.keys[entry.key] not in match.owners:
             firsts.setdefault(match.keys[entry.key], entry)
     hosts.ensure(tx, {urls.host_key(entry.url) for entry in firsts.values()}, now)
-    rows = [_article(entry, key, now, feed_id, entry.key in late) for key, entry in firsts.items()]
-    match.owners |= _insert(tx, rows)
+    rows = [
+        _article(entry, key, now, feed_id, BACKFILL if entry.key in late else priority) for key, entry in firsts.items()
+    ]
+    match.owners |= insert(tx, rows)
     return len(firsts)
 
 
-def _insert(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def insert(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Insert articles in this order; their ids by the key of their URL."""
     if not rows:
         return {}
@@ -357,7 +327,7 @@ def _insert(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]
     return {str(key): int(article_id) for key, article_id in tx.execute(made, rows)}
 
 
-def _article(entry: Entry, url_key: str, now: datetime, feed_id: int | None, backfill: bool) -> dict[str, Any]:
+def _article(entry: Entry, url_key: str, now: datetime, feed_id: int | None, priority: int) -> dict[str, Any]:
     if not urls.is_http(entry.url):
         raise InputError(f"{entry.url} is no http or https URL")
     return {
@@ -366,9 +336,9 @@ def _article(entry: Entry, url_key: str, now: datetime, feed_id: int | None, bac
         "host_key": urls.host_key(entry.url),
         "feed_id": feed_id,
         "state": ArticleState.QUEUED,
-        "priority": BACKFILL if backfill else FRESH,
+        "priority": priority,
         "due": now,
-        "backfill": backfill,
+        "backfill": priority == BACKFILL,
         "title": entry.title,
         "lang": entry.lang,
         "published": entry.published,

@@ -61,8 +61,9 @@ class Stale:
     attempts: int
 
 
-def due_for_fetch(tx: Connection, now: datetime, limit: int) -> list[tuple[int, str]]:
-    """Up to `limit` articles (id, host) that are due, at most one for each host, none of a host that is booked.
+def due_for_fetch(tx: Connection, now: datetime, limit: int, priority: int | None = None) -> list[tuple[int, str]]:
+    """Up to `limit` articles (id, host) that are due, at most one for each host, none of a host that is booked; with
+    `priority` only those of this one.
 
     A host of which `HOST_ARTICLES` are being fetched gets no more. Until the transaction ends nobody else hands
     anything out.
@@ -79,6 +80,8 @@ def due_for_fetch(tx: Connection, now: datetime, limit: int) -> list[tuple[int, 
         .order_by(articles.c.priority, articles.c.due, articles.c.id)
         .limit(SCAN)
     )
+    if priority is not None:
+        waiting = waiting.where(articles.c.priority == priority)
     chosen: dict[str, int] = {}
     for _ in range(SCANS):
         rows = tx.execute(waiting.where(articles.c.host_key.not_in([*busy, *chosen]))).all()
@@ -90,8 +93,9 @@ def due_for_fetch(tx: Connection, now: datetime, limit: int) -> list[tuple[int, 
     return [(article_id, host_key) for host_key, article_id in chosen.items()]
 
 
-def due_for_embed(tx: Connection, now: datetime, limit: int) -> list[int]:
-    """Up to `limit` fetched articles that nobody embeds yet, in the order they came; locks as `due_for_fetch`."""
+def due_for_embed(tx: Connection, now: datetime, limit: int, priority: int | None = None) -> list[int]:
+    """Up to `limit` fetched articles that nobody embeds yet, in the order they came; `priority` and the lock as in
+    `due_for_fetch`."""
     one_at_a_time(tx, DISPATCH)
     waiting = (
         select(articles.c.id)
@@ -99,6 +103,8 @@ def due_for_embed(tx: Connection, now: datetime, limit: int) -> list[int]:
         .order_by(articles.c.priority, articles.c.due, articles.c.id)
         .limit(limit)
     )
+    if priority is not None:
+        waiting = waiting.where(articles.c.priority == priority)
     return list(tx.execute(waiting).scalars())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 
 from tests.chaos.run import run
@@ -18,6 +19,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="faults with this in their names")
     parser.add_argument("--postgresql", action="store_true")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends as well
     print(f"seed {given.seed}", flush=True)  # noqa: T201
     report = run(
         given.seed, given.articles, given.seconds, rounds=given.rounds, only=given.only, postgresql=given.postgresql

@@ -204,7 +204,7 @@ class Machine:
         """No process of the machine can make a file grow: every write to the ledger fails."""
         pids = [
             pid
-            for name in ("worker embed", "worker fetch", "poller", "clusterer", "relay", "janitor", "web")
+            for name in ("worker embed", "worker fetch", "backfill", "poller", "clusterer", "relay", "janitor", "web")
             for pid in self.pids(name)
         ]
         pids += [pid for one in pids for pid, _ in processes(parent=one)]

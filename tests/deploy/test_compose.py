@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from workers.cli.app import app
 
-OURS = {"migrate", "poller", "fetch", "embed", "clusterer", "relay", "janitor", "web"}
+OURS = {"migrate", "poller", "fetch", "backfill", "embed", "clusterer", "relay", "janitor", "web"}
 STORES = {"valkey", "postgres"}
 SECRETS = {"VALKEY_PASSWORD": "v4lkey", "POSTGRES_PASSWORD": "p0stgres", "SLUGLINE_API_TOKEN": "t0ken"}
 
@@ -101,7 +101,7 @@ def test_what_must_last_lies_in_named_volumes(project: dict[str, Any]) -> None:
 def test_workers_can_be_scaled(
     compose: Callable[..., subprocess.CompletedProcess[str]], project: dict[str, Any]
 ) -> None:
-    for name in ("fetch", "embed"):
+    for name in ("fetch", "backfill", "embed"):
         service = project["services"][name]
         # A fixed name or a published port would stop the second one from starting.
         assert "container_name" not in service

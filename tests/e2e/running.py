@@ -44,6 +44,7 @@ class Up:
     def children(self) -> dict[str, int]:
         """Process ids of the children by what they are."""
         names = {
+            "worker fetch --backfill": "backfill",
             "valkey-server": "valkey",
             "workers.demo": "demo wire",
             **{name: name for name in ("worker embed", "worker fetch")},
@@ -51,9 +52,9 @@ class Up:
         }
         found = {}
         for pid, line in processes(parent=self.process.pid):
-            for sign, name in names.items():
-                if sign in line:
-                    found[name] = pid
+            name = next((name for sign, name in names.items() if sign in line), None)
+            if name is not None:
+                found[name] = pid
         return found
 
     def wait(self, seconds: float = RUN_SECONDS) -> int:

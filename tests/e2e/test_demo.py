@@ -98,6 +98,7 @@ def test_each_child_killed_once_costs_nothing_but_time(tmp_path: Path) -> None:
     with up(tmp_path, "--demo", "--demo-seconds", "40", "--until-idle", "--json") as run:
         victims = [
             "worker fetch",
+            "backfill",
             "poller",
             "clusterer",
             "relay",

@@ -226,7 +226,8 @@ def test_queues_tell_counts_ages_and_jobs(settings: Settings, ledger: Ledger, ne
     assert stages["fetched"]["count"] == 1
     assert stages["fetched"]["oldest_seconds"] == 3600
     assert stages["filed"]["oldest"] is None
-    assert body["jobs"] == {"fetch": 0, "embed": 1}
+    assert body["jobs"] == {"fetch": 0, "backfill": 0, "embed": 1}
+    assert body["held_back"] == []
 
 
 def test_the_dead_can_be_let_go_of(settings: Settings, ledger: Ledger, newsroom: Newsroom) -> None:

@@ -52,17 +52,19 @@ def test_the_first_poll_is_a_backfill_and_later_news_are_not(
 ) -> None:
     site.pages[FEED] = with_etag(rss("https://a.example/1", "https://a.example/2", title="The Harbour Times"))
     add(ledger, site.url(FEED))
-    poll(settings.model_copy(update={"fetch_batch": 1}), ledger, sandbox, client)
+    settings = settings.model_copy(update={"fetch_batch": 1})
+    poll(settings, ledger, sandbox, client)
     found = one(ledger)
     assert (found.title, found.failures, found.error) == ("The Harbour Times", 0, "")
     assert found.first_polled is not None
     assert found.due is not None
     assert found.due > now() + timedelta(seconds=250)
-    assert queues.depth(client, queues.FETCH) == 1, "one article a host, in one job"
+    assert queues.depth(client, queues.FETCH) == 0, "what is no news is for the janitor to hand out"
 
     site.pages[FEED] = with_etag(rss("https://a.example/3", "https://a.example/1", "https://a.example/2"))
     due_now(ledger)
     poll(settings, ledger, sandbox, client)
+    assert queues.depth(client, queues.FETCH) == 1
     first, second = site.requests(FEED)
     assert "if-none-match" not in first.headers
     assert second.headers["if-none-match"] == found.etag

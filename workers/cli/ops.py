@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from pipeline import queues
+from pipeline import pressure, queues
 from pipeline.errors import SluglineError, UsageError
 from pipeline.ledger import articles, feeds
 from pipeline.ledger import events as ledger_events
@@ -41,7 +42,7 @@ def status(as_json: AsJson = False) -> None:
             "events_waiting": ledger_events.waiting(tx),
             "feeds_in_trouble": [{"id": one.id, "error": mask(one.error)} for one in feeds.every(tx) if one.error],
         }
-    found["queues"] = _depths(settings.valkey_url)
+    found["queues"], found["held_back"] = _redis(settings.valkey_url)
     if as_json:
         print_json(found)
         return
@@ -49,6 +50,8 @@ def status(as_json: AsJson = False) -> None:
     print_table(("articles", "count", "oldest, s"), rows)
     console.print(f"\nstorylines {found['storylines']}, events waiting {found['events_waiting']}")
     console.print(f"jobs in Redis: {found['queues']}", markup=False)
+    for hold in found["held_back"]:
+        console.print(f"held back since {hold['since']:%Y-%m-%d %H:%M}: {hold['says']}", markup=False)
     for kind in ("rejected", "dead"):
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(found[kind].items()))
         if reasons:
@@ -121,9 +124,11 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _depths(url: str) -> str:
+def _redis(url: str) -> tuple[str, list[dict[str, Any]]]:
+    """What waits in Redis, and what holds the wire back."""
     try:
         client = queues.connect(url)
-        return ", ".join(f"{name} {queues.depth(client, name)}" for name in (queues.FETCH, queues.EMBED))
+        depths = ", ".join(f"{name} {queues.depth(client, name)}" for name in queues.QUEUES)
+        return depths, [asdict(hold) for hold in pressure.current(client)]
     except SluglineError:
-        return "Redis does not answer"
+        return "Redis does not answer", []

@@ -65,10 +65,14 @@ def poller() -> None:
 
 
 @worker.command(help="Fetches pages and reads their text; never loads the model.")
-def fetch() -> None:
+def fetch(
+    backfill: Annotated[
+        bool, typer.Option("--backfill", help="Only what is no news: first polls of feeds, old articles, edits.")
+    ] = False,
+) -> None:
     from workers import services
 
-    services.fetch(_begin("fetch"))
+    services.fetch(_begin("backfill" if backfill else "fetch"), backfill=backfill)
 
 
 @worker.command(help="Turns texts into vectors; never touches the network.")

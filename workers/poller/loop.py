@@ -11,7 +11,7 @@ from typing import Any
 
 import redis
 
-from pipeline import urls
+from pipeline import pressure, urls
 from pipeline.dispatch import dispatch
 from pipeline.errors import LedgerError, RedisError, SandboxError
 from pipeline.http import Client
@@ -32,6 +32,7 @@ IDLE_SECONDS = 0.5  # between looks at the ledger when nothing is due
 LOOK_SECONDS = 0.02  # between looks while there is work: what became free meanwhile is filled in one transaction
 TROUBLE_SECONDS = 5.0  # between tries while the ledger is away
 STOP_SECONDS = 5.0  # polls in flight get this long to end when the process is to stop; the service has 15
+PRESSURE_SECONDS = 2.0  # between looks at what holds polls back
 LEASE_SECONDS = 60.0  # a poller that has not renewed its leases for this long is taken for dead
 
 
@@ -47,7 +48,8 @@ class Poller:
         # Apart from the recorder's thread: Redis may be away, and leases have to be renewed meanwhile.
         self._dispatcher = ThreadPoolExecutor(1, thread_name_prefix="dispatcher")
         self._dispatching: Future[None] | None = None
-        self._recorder = Recorder(settings, ledger, self._dispatch_soon)
+        self._pressure = 0.0  # on polls
+        self._recorder = Recorder(settings, ledger, self._dispatch_soon, lambda: self._pressure)
 
     async def run(self, stop: Stop) -> None:
         """Poll until `stop`; polls in flight then have a few seconds to end, the others are left to the next poller.
@@ -68,7 +70,7 @@ class Poller:
             keep_alive=False,  # the next request to this host is minutes away
         ) as client:
             asker = Asker(settings, client, reader, self._reserve)
-            renewing = asyncio.create_task(self._renew())
+            beside = [asyncio.create_task(self._renew()), asyncio.create_task(self._watch_pressure())]
             try:
                 while not stop.is_set() and self._sandbox.alive():
                     await pushed.begin()
@@ -76,7 +78,8 @@ class Poller:
                     await asyncio.sleep(LOOK_SECONDS if more else IDLE_SECONDS)
             finally:
                 await asyncio.gather(self._end(), pushed.end())
-                renewing.cancel()
+                for task in beside:
+                    task.cancel()
         self._recorder.close()
         reader.close()
         self._dispatcher.shutdown()
@@ -87,6 +90,8 @@ class Poller:
         """Start polls of feeds that are due; says whether there may be more of them. The ledger being away is waited
         out."""
         room = self._settings.poll_concurrency - len(self._running)
+        if self._pressure >= 1.0:
+            return False
         if room <= 0:
             return True
         token = uuid.uuid4().hex
@@ -128,6 +133,19 @@ class Poller:
                 continue
             except Exception:
                 log.exception("leases not renewed")
+
+    async def _watch_pressure(self) -> None:
+        """Keep up with what holds polls back: they come less often then, or not at all."""
+        loop = asyncio.get_running_loop()
+        while self._redis is not None:
+            try:
+                held = await loop.run_in_executor(self._dispatcher, pressure.current, self._redis)
+                self._pressure = pressure.at(held, pressure.POLL)
+            except RedisError:
+                self._pressure = 0.0  # nobody can measure now; what polls bring waits in the ledger
+            except Exception:
+                log.exception("pressure not read")
+            await asyncio.sleep(PRESSURE_SECONDS)
 
     def _renew_once(self, held: list[tuple[int, str]]) -> None:
         if held:

@@ -125,7 +125,7 @@ class PushReader:
         try:
             with self._ledger.write() as tx:
                 recorded = articles.record_entries(
-                    tx, entries, moment, feed_id=feed.id, backfill=feed.first_polled is None
+                    tx, entries, moment, feed_id=feed.id, backfill=feed.first_polled is None, pushed=True
                 )
                 if recorded.articles:
                     mine = feed_table.c.id == feed.id

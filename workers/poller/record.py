@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from pipeline import pressure
 from pipeline.errors import LedgerError
 from pipeline.feeds import identity
 from pipeline.feeds.freshness import freshness
 from pipeline.feeds.identity import rekeyed
-from pipeline.feeds.schedule import SPREAD, Bounds, next_poll
+from pipeline.feeds.schedule import SPREAD, Bounds, Due, next_poll
 from pipeline.ledger import Ledger, articles, hosts, polls
 from pipeline.records import Feed
 from pipeline.settings import Settings
@@ -55,11 +56,18 @@ def batch_size(jobs: Sequence[Job]) -> int:
 
 
 class Recorder:
-    """Records polls in batches, in one thread. `found` is called after a batch that brought articles."""
+    """Records polls in batches, in one thread. `found` is called after a batch that brought articles; `pressed` gives
+    the pressure on polls, from 0 to 1."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, found: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        found: Callable[[], None],
+        pressed: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._ledger = ledger
-        self._found = found
+        self._found, self._pressed = found, pressed
         self._blocked = settings.block_list
         self._bounds = Bounds(min_seconds=settings.poll_min_seconds, max_seconds=settings.poll_max_seconds)
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
@@ -180,6 +188,7 @@ class Recorder:
         if not outcome.error_reason:
             draw, longest = self._random.random(), self._bounds.max_seconds
             due = after_poll(tx, feed, outcome.new, due, moment=moment, longest=longest, jitter=draw)
+        due = _slowed(due, moment, self._pressed(), self._bounds.max_seconds)
         learned |= {"pace": dict(due.pace), "hints": dict(due.hints)}
         pushed = due.silent_since and feed.last_new and feed.last_new > due.silent_since  # the pace knows polls only
         learned |= {"silent_since": None if pushed else due.silent_since, "entries_per_day": due.entries_per_day}
@@ -199,3 +208,12 @@ class Recorder:
     def close(self) -> None:
         """Finish what is being written."""
         self._thread.shutdown(wait=True)
+
+
+def _slowed(due: Due, moment: datetime, pressed: float, longest: float) -> Due:
+    """The next poll later than it would be, where polls are held back; no later than the longest time between two."""
+    wait = (due.at - moment).total_seconds()
+    later = min(pressure.stretched(wait, pressed), max(wait, longest))
+    if later <= wait:
+        return due
+    return replace(due, at=moment + timedelta(seconds=later), reason=f"{due.reason}; {later / wait:.1f} times as late")

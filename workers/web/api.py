@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
@@ -9,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from redis.exceptions import RedisError as ClientError
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
-from pipeline import queues
+from pipeline import pressure, queues
 from pipeline.errors import LedgerError, RedisError
 from pipeline.ledger import articles, commands, dead, events, storylines
 from pipeline.records import ArticleState
@@ -137,17 +138,20 @@ def show_queues(here: Here) -> models.Queues:
         since = oldest.get(state)
         age = max(0.0, (now - since).total_seconds()) if since else None
         stages.append(models.Stage(state=state, count=count, oldest=since, oldest_seconds=age))
-    return models.Queues(articles=stages, jobs=_jobs(here), unpublished_events=unpublished)
+    jobs, held = _redis(here)
+    return models.Queues(articles=stages, jobs=jobs, unpublished_events=unpublished, held_back=held)
 
 
-def _jobs(here: Context) -> models.Jobs | None:
+def _redis(here: Context) -> tuple[models.Jobs | None, list[models.Hold] | None]:
+    """What waits there, and what holds the wire back; nothing of it where Redis does not answer."""
     if here.redis is None:
-        return None
+        return None, None
     try:
-        fetch, embed = (queues.depth(here.redis, name) for name in (queues.FETCH, queues.EMBED))
+        fetch, backfill, embed = (queues.depth(here.redis, name) for name in queues.QUEUES)
+        held = [models.Hold(**asdict(hold)) for hold in pressure.current(here.redis)]
     except RedisError:
-        return None
-    return models.Jobs(fetch=fetch, embed=embed)
+        return None, None
+    return models.Jobs(fetch=fetch, backfill=backfill, embed=embed), held
 
 
 Reason = Annotated[str | None, Query(max_length=100, description="As `reason` of those listed.")]

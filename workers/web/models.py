@@ -182,16 +182,27 @@ class Stage(BaseModel):
 
 
 class Jobs(BaseModel):
-    """Jobs that wait in Redis."""
+    """Jobs that wait in Redis; `backfill` are fetch jobs of what is no news."""
 
     fetch: int
+    backfill: int
     embed: int
+
+
+class Hold(BaseModel):
+    """A limit that holds the wire back."""
+
+    limit: str = Field(description="`backlog`, `redis-memory`, `disk` or `database`.")
+    says: str
+    since: datetime
+    stages: dict[str, float] = Field(description="Pressure on `poll`, `fetch`, `embed`: 0 is none, at 1 all stops.")
 
 
 class Queues(BaseModel):
     articles: list[Stage]
     jobs: Jobs | None = Field(description="Null when Redis does not answer.")
     unpublished_events: int
+    held_back: list[Hold] | None = Field(description="Null when Redis does not answer.")
 
 
 class DeadArticle(BaseModel):
