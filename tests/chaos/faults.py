@@ -36,6 +36,14 @@ def _flush(machine: Machine, _press: Press, _seconds: float) -> float:
     return time.monotonic()
 
 
+def _no_memory(machine: Machine, _press: Press, seconds: float) -> float:
+    with contextlib.closing(machine.redis()) as client:
+        client.config_set("maxmemory", "1")
+        time.sleep(seconds)
+        client.config_set("maxmemory", "0")
+    return time.monotonic()
+
+
 def _halt(role: str, machine: Machine, _press: Press, seconds: float) -> float:
     with machine.halted(role):
         time.sleep(seconds)
@@ -98,6 +106,7 @@ FAULTS = (
     Fault("kill -9 of a fetch work-horse", partial(_kill, "horse")),
     Fault("kill -9 of a parser", partial(_kill, "parser")),
     Fault("kill -9 of the parsers' sandbox", partial(_kill, "sandbox")),
+    Fault("kill -9 of the backfill worker", partial(_kill, "backfill")),
     Fault("kill -9 of the embed worker", partial(_kill, "worker embed")),
     Fault("kill -9 of the poller", partial(_kill, "poller")),
     Fault("kill -9 of the clusterer", partial(_kill, "clusterer")),
@@ -106,6 +115,7 @@ FAULTS = (
     Fault("kill -9 of Valkey", partial(_kill, "valkey")),
     Fault("kill -9 of all (`slugline up`), and a new start", _end_all),
     Fault("FLUSHALL", _flush),
+    Fault("Valkey out of memory", _no_memory),
     Fault("Valkey stopped", partial(_halt, "valkey")),
     Fault("the clusterer stopped for longer than its role lasts", partial(_halt, "clusterer")),
     Fault("ledger locked by another", _lock),

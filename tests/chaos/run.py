@@ -6,7 +6,7 @@ import contextlib
 import random
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ AHEAD = 120  # articles published and not yet filed: there is always work under 
 START_SECONDS = 120.0
 RECOVERY_SECONDS = 90.0
 QUIET_SECONDS = 120.0
+TOLD_SECONDS = 30.0
 LEFT_JOBS_SECONDS = 150.0  # until RQ takes the job of a worker that was killed as lost, and its next look
 
 
@@ -46,9 +47,19 @@ class Report:
         yield from self.problems or ["nothing lost, nothing doubled, nothing out of order"]
 
 
-def run(seed: int, least: int, seconds: float, *, rounds: int = 1, only: str = "", postgresql: bool = False) -> Report:
-    """Publish at least `least` articles while each fault (those with `only` in their names) is met `rounds` times;
-    those that last do so for `seconds`. After the first from which the wire does not recover no more are tried."""
+def run(
+    seed: int,
+    least: int,
+    seconds: float,
+    *,
+    rounds: int = 1,
+    only: Sequence[str] = ("",),
+    postgresql: bool = False,
+    ahead: int = AHEAD,
+) -> Report:
+    """Publish at least `least` articles while each fault (those with one of `only` in their names) is met `rounds`
+    times; those that last do so for `seconds`. There are always `ahead` articles under way. After the first fault from
+    which the wire does not recover no more are tried."""
     report = Report(seed, "postgresql" if postgresql else "sqlite")
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -57,23 +68,24 @@ def run(seed: int, least: int, seconds: float, *, rounds: int = 1, only: str = "
         press = stack.enter_context(printing(seed))
         machine = Machine(folder, press, database)
         stack.callback(machine.close)
-        press.publish(AHEAD)
+        press.publish(ahead)
         machine.start()
         reader = Reader(machine)
         reader.start()
         stack.callback(reader.end)
-        _wait(lambda: machine.filed() > 0, START_SECONDS, machine, press)
-        faults = [one for one in FAULTS * rounds if only in one.name and one.possible(machine)]
+        _wait(lambda: machine.filed() > 0, START_SECONDS, machine, press, ahead)
+        faults = [one for one in FAULTS * rounds if any(words in one.name for words in only) and one.possible(machine)]
         random.Random(seed).shuffle(faults)
         for fault in faults:
             if not report.problems:
-                _meet(fault, machine, press, report, seconds)
+                _meet(fault, machine, press, report, seconds, ahead)
         while len(press.published) < least:
-            _go_on(press, machine)
+            _go_on(press, machine, ahead)
             time.sleep(0.1)
         _wait(lambda: _quiet(machine, press), QUIET_SECONDS, machine, None)
-        _wait(lambda: _told(machine, reader), 30.0, machine, None)
         _wait(lambda: not leaks(machine), LEFT_JOBS_SECONDS, machine, None)
+        _wait(lambda: _told(machine, reader), TOLD_SECONDS, machine, None)
+        reader.whole = _told(machine, reader)
         reader.end()
         report.problems += problems(machine, press, reader)
         if report.problems:
@@ -99,8 +111,8 @@ def _database() -> Iterator[tuple[servers.Postgres, servers.Server]]:
             yield made
 
 
-def _meet(fault: Fault, machine: Machine, press: Press, report: Report, seconds: float) -> None:
-    _go_on(press, machine)
+def _meet(fault: Fault, machine: Machine, press: Press, report: Report, seconds: float, ahead: int) -> None:
+    _go_on(press, machine, ahead)
     print(f"{time.strftime('%H:%M:%S')} {fault.name}, {machine.filed()} of {len(press.published)} filed", flush=True)  # noqa: T201
     over = fault.act(machine, press, seconds)
     press.publish(10)  # there is something new to be filed afterwards
@@ -113,8 +125,8 @@ def _meet(fault: Fault, machine: Machine, press: Press, report: Report, seconds:
         report.problems.append(f"the file of the ledger is damaged after: {fault.name}: {damage}")
 
 
-def _go_on(press: Press, machine: Machine) -> None:
-    press.publish(max(0, machine.filed() + AHEAD - len(press.published)))
+def _go_on(press: Press, machine: Machine, ahead: int) -> None:
+    press.publish(max(0, machine.filed() + ahead - len(press.published)))
 
 
 def _quiet(machine: Machine, press: Press) -> bool:
@@ -131,11 +143,11 @@ def _told(machine: Machine, reader: Reader) -> bool:
         return not events.waiting(tx) and len(reader.read) >= events.last_position(tx)
 
 
-def _wait(done: object, seconds: float, machine: Machine, press: Press | None) -> None:
+def _wait(done: object, seconds: float, machine: Machine, press: Press | None, ahead: int = AHEAD) -> None:
     deadline = time.monotonic() + seconds
     while not done():  # type: ignore[operator]
         if press is not None:
-            _go_on(press, machine)
+            _go_on(press, machine, ahead)
         if time.monotonic() > deadline:
             print(f"waited {seconds:.0f} s in vain: {machine.counts()}", flush=True)  # noqa: T201
             return
