@@ -61,16 +61,22 @@ class Press:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
+        servers = []
         for outlet in range(OUTLETS):
             server = self._loop.run_until_complete(
                 asyncio.start_server(lambda r, w, o=outlet: self._answer(o, r, w), f"127.9.{outlet + 1}.1", 0)
             )
+            servers.append(server)
             self._ports[outlet] = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
+        for server in servers:
+            server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.sleep(0.01))  # for their connections to be closed
         self._loop.close()
 
     async def _answer(self, outlet: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

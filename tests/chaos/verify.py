@@ -81,8 +81,8 @@ def _articles(machine: Machine, press: Press) -> list[str]:
 def _storylines(machine: Machine) -> list[str]:
     with machine.ledger.read() as tx:
         ended = set(tx.execute(select(articles.c.id).where(articles.c.state.in_(("filed", "duplicate")))).scalars())
-        filed = dict(tx.execute(select(memberships.c.article_id, memberships.c.storyline_id)).tuples().all())
-        counted = dict(tx.execute(select(storylines.c.id, storylines.c.articles)).tuples().all())
+        filed = dict(map(tuple, tx.execute(select(memberships.c.article_id, memberships.c.storyline_id))))
+        counted = dict(map(tuple, tx.execute(select(storylines.c.id, storylines.c.articles))))
     found = [f"article {one} was filed under no storyline" for one in ended - set(filed)]
     found += [f"article {one} is under a storyline and was not filed" for one in set(filed) - ended]
     sizes = Counter(filed.values())
