@@ -117,8 +117,8 @@ def manned(client: redis.Redis, name: str) -> bool:
 def alive(client: redis.Redis, job_ids: Sequence[str]) -> set[str]:
     """Which of these jobs still wait or run in Redis; finished, failed and lost ones are not among them.
 
-    That a job calls itself queued is not enough: it must lie in a queue, or a job that a worker lost would be waited
-    for without end.
+    What a job calls itself is not enough: it must lie in a queue or be on RQ's list of those under way, or a job that
+    was lost would be waited for without end.
     """
     if not job_ids:
         return set()
@@ -127,12 +127,39 @@ def alive(client: redis.Redis, job_ids: Sequence[str]) -> set[str]:
             for line in (queue(client, name) for name in QUEUES):
                 pipe.lrange(line.key, 0, -1)
                 pipe.lrange(line.intermediate_queue_key, 0, -1)
-            for job_id in job_ids:
-                pipe.hget(Job.key_for(job_id), "status")
+                pipe.zrange(line.started_job_registry.key, 0, -1)
             answers = pipe.execute()
     except ClientError as error:
         raise RedisError(f"Redis does not answer ({error})") from error
-    lines, statuses = answers[: -len(job_ids)], answers[-len(job_ids) :]
-    waiting = {job_id.decode() for line in lines for job_id in line}
-    running = {job_id for job_id, status in zip(job_ids, statuses, strict=True) if status == b"started"}
-    return waiting.intersection(job_ids) | running
+    # Those under way are listed as `job:execution`; job ids have no colon.
+    return {entry.decode().partition(":")[0] for entries in answers for entry in entries}.intersection(job_ids)
+
+
+def orphans(client: redis.Redis) -> set[str]:
+    """Jobs that would lie in Redis for ever: they have no time to live, and neither wait nor run.
+
+    A worker that goes on with a job while Redis is emptied leaves the like: RQ notes its heartbeat in a job that is
+    gone. Raises RedisError when Redis is away.
+    """
+    try:
+        every = client.scan_iter(match=f"{Job.redis_job_namespace_prefix}*", count=500, _type="HASH")
+        keys = [bytes(key) for key in every]
+        with client.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.ttl(key)
+            endless = [key for key, ttl in zip(keys, pipe.execute(), strict=True) if ttl == -1]
+    except ClientError as error:
+        raise RedisError(f"Redis does not answer ({error})") from error
+    names = {key.decode().removeprefix(Job.redis_job_namespace_prefix) for key in endless}
+    return names - alive(client, sorted(names))
+
+
+def bury(client: redis.Redis, job_ids: Iterable[str]) -> None:
+    """Let these jobs run out soon. Raises RedisError when Redis is away."""
+    try:
+        with client.pipeline(transaction=False) as pipe:
+            for job_id in job_ids:
+                pipe.expire(Job.key_for(job_id), RESULT_SECONDS)
+            pipe.execute()
+    except ClientError as error:
+        raise RedisError(f"Redis does not answer ({error})") from error

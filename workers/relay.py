@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import redis
 from redis.exceptions import RedisError as ClientError
-from redis.exceptions import ResponseError
+from redis.exceptions import ResponseError, WatchError
 
 from pipeline.errors import FencedError, LedgerError, RedisError
 from pipeline.ledger import Ledger, events, redaction, roles
@@ -98,7 +98,27 @@ class Relay:
             events.number(tx, BATCH)
 
     def _publish(self) -> int:
-        last = last_published(self._redis)
+        try:
+            # Watched from the look at its end on: a stream that is emptied, or comes back from its file without its
+            # last moments, before what follows is added would keep a gap for ever.
+            with self._redis.pipeline(transaction=True) as pipe:
+                pipe.watch(EVENTS)  # type: ignore[no-untyped-call]
+                batch = self._following(last_published(pipe))
+                pipe.multi()
+                for event in batch:
+                    pipe.xadd(EVENTS, cast("Any", fields(event)), id=f"{event.position}-0")
+                pipe.execute()
+        except WatchError as error:
+            log.info("the stream was changed by another", error=str(error))
+            return 0
+        except ResponseError as error:
+            raise RedisError(f"Redis refused the events ({error})") from error
+        except ClientError as error:
+            raise RedisError(f"Redis does not take the events ({error})") from error
+        return len(batch)
+
+    def _following(self, last: int) -> list[Event]:
+        """The next events behind a position of the stream. Raises RedisError when it is that of another ledger."""
         with self._ledger.read() as tx:
             batch = events.after(tx, last, BATCH)
             newest = batch[-1].position if batch else events.last_position(tx)
@@ -108,21 +128,7 @@ class Relay:
                 f"another ledger, or the ledger was set back; delete the stream (DEL {EVENTS}) and it is filled "
                 "again, or point SLUGLINE_REDIS_URL at another database"
             )
-        if not batch:
-            return 0
-        try:
-            with self._redis.pipeline(transaction=True) as pipe:
-                for event in batch:
-                    pipe.xadd(EVENTS, cast("Any", fields(event)), id=f"{event.position}-0")
-                pipe.execute()
-        except ResponseError as error:
-            if "equal or smaller" not in str(error):
-                raise RedisError(f"Redis refused the events ({error})") from error
-            log.info("another relay was quicker", error=str(error))
-            return 0
-        except ClientError as error:
-            raise RedisError(f"Redis does not take the events ({error})") from error
-        return len(batch)
+        return batch
 
     def _withdraw(self) -> None:
         """Delete from the stream what reads differently in the ledger by now, since an article was forgotten.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import redis
-from rq.job import JobStatus
+from rq.job import Job
 
 from pipeline import queues
 from pipeline.dispatch import HANDOUT_SECONDS, Recovery, dispatch, recover
@@ -80,9 +80,10 @@ def test_a_job_on_its_way_to_a_worker_or_running_is_waited_for(
     client.lmove(line.key, line.intermediate_queue_key, "LEFT", "LEFT")
     started = line.jobs[0]
     client.lpop(line.key)
-    started.set_status(JobStatus.STARTED)
+    under_way = line.started_job_registry.key
+    client.zadd(under_way, {f"{started.id}:execution": 9e9})  # as RQ lists it
     assert recover(ledger, client, settings, LATER) == Recovery(0, 0)
-    started.set_status(JobStatus.FAILED)
+    client.delete(under_way)
     client.delete(line.intermediate_queue_key)
     assert recover(ledger, client, settings, at(3 * HANDOUT_SECONDS)) == Recovery(returned=4, dead=0)
 
@@ -134,3 +135,22 @@ def test_a_job_that_runs_twice_does_its_work_once(ledger: Ledger, client: redis.
     dispatch(ledger, client, settings, START)
     assert len(claim_all(ledger, client, "first")) == 1
     assert claim_all(ledger, client, "second", 1) == []
+
+
+def test_a_job_that_calls_itself_started_and_is_on_no_list_is_lost(client: redis.Redis) -> None:
+    queues.enqueue(client, FETCH, [queues.Task("fetch", "fetch-1", [1]), queues.Task("fetch", "fetch-2", [2])])
+    client.hset(Job.key_for("fetch-1"), "status", "started")
+    client.lrem(queues.queue(client, FETCH).key, 1, "fetch-1")
+    assert queues.alive(client, ["fetch-1", "fetch-2", "fetch-3"]) == {"fetch-2"}
+    client.zadd(queues.queue(client, FETCH).started_job_registry.key, {"fetch-1:execution": 9e9})
+    assert queues.alive(client, ["fetch-1", "fetch-2"]) == {"fetch-1", "fetch-2"}
+
+
+def test_what_rq_leaves_of_a_job_runs_out(ledger: Ledger, client: redis.Redis, settings: Settings) -> None:
+    queues.enqueue(client, FETCH, [queues.Task("fetch", "fetch-1", [1])])
+    client.hset(Job.key_for("fetch-2"), "last_heartbeat", "2026-11-20T12:00:00Z")  # of a job that was flushed away
+    assert queues.orphans(client) == {"fetch-2"}
+    queues.bury(client, ["fetch-2"])
+    assert 0 < int(client.ttl(Job.key_for("fetch-2"))) <= queues.RESULT_SECONDS
+    assert client.ttl(Job.key_for("fetch-1")) == -1
+    assert queues.orphans(client) == set()

@@ -230,3 +230,23 @@ def test_run_waits_out_a_dead_redis_and_hands_the_role_over_when_it_stops(
         else:
             pytest.fail("it numbered nothing")
     assert Relay(settings, sqlite_ledger, client).step(now()) == 1, "the role was handed over at once"
+
+
+def test_a_stream_that_is_emptied_in_the_wrong_moment_is_filled_from_its_beginning(
+    sqlite_ledger: Ledger, client: redis.Redis, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = Relay(settings, sqlite_ledger, client)
+    happen(sqlite_ledger, 3)
+    assert relay.step(at(0)) == 3
+    happen(sqlite_ledger, 2, first=4)
+    after = events.after
+
+    def emptied(*given: Any) -> Any:
+        monkeypatch.setattr(events, "after", after)
+        client.flushall()  # between the look at the stream's end and what is added to it
+        return after(*given)
+
+    monkeypatch.setattr(events, "after", emptied)
+    assert relay.step(at(1)) == 0
+    assert relay.step(at(2)) == 5
+    assert [stream_id for stream_id, _ in stream(client)] == [f"{position}-0" for position in range(1, 6)]
