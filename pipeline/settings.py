@@ -29,6 +29,7 @@ from pipeline.errors import InputError, SettingsError
 
 PREFIX = "SLUGLINE_"
 LEDGER_FILE = "slugline.db"
+LEAST_RETENTION_DAYS = 45.0  # filing remembers 30 days, and a restart reads them
 NO_CONTACT = "operator contact not set"
 """Part of the User-Agent as it is shipped."""
 
@@ -119,6 +120,12 @@ class Settings(BaseSettings):
     """Articles the clusterer reads at once; each batch is one transaction."""
     event_retention_days: float = Field(default=30.0, gt=0)
     """How long published events can be replayed, and what came of commands can be asked."""
+    text_retention_days: float = Field(default=365.0, ge=LEAST_RETENTION_DAYS)
+    """How long texts of articles are kept; what stays is their title, lead, place and history."""
+    vector_retention_days: float = Field(default=90.0, ge=LEAST_RETENTION_DAYS)
+    """How long their vectors are kept."""
+    sighting_retention_days: float = Field(default=180.0, ge=LEAST_RETENTION_DAYS)
+    """How long it is kept what a feed said of an article that it shows no more."""
     version_retention_days: float = Field(default=30.0, gt=0)
     """How long texts and vectors are kept that a newer version of their article has replaced."""
 

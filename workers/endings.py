@@ -9,9 +9,11 @@ from sqlalchemy import Connection
 
 from pipeline.articles import repeats
 from pipeline.articles.versions import Change
-from pipeline.ledger import lines, work
+from pipeline.errors import FetchError
+from pipeline.http import Response
+from pipeline.ledger import dead, lines, work
 from pipeline.ledger.work import Claim, Validators
-from pipeline.records import Extraction, Marks
+from pipeline.records import ArticleState, Extraction, Marks
 
 Ending = Callable[[Connection, datetime], str]  # writes how an article ended, returns the word under which it counts
 Read = tuple[Extraction, Marks]  # an article as read, and what filing wants to know of it
@@ -58,3 +60,24 @@ def rejection(claim: Claim, reason: str, error: str) -> Ending:
         return work.reject(tx, claim, reason, error, moment)
 
     return written
+
+
+def failure(claim: Claim, error: FetchError, retry_in: float | None, response: Response | None) -> Ending:
+    """The page was not had. When that is the end of it, what was answered is kept for a person to look at."""
+
+    def written(tx: Connection, moment: datetime) -> str:
+        ending = work.fail(tx, claim, ArticleState.QUEUED, error.reason, str(error), moment, retry_in)
+        if ending == "dead" and response is not None:
+            dead.keep_answer(tx, claim.id, _answer(response), moment)
+        return ending
+
+    return written
+
+
+def _answer(response: Response) -> dead.Answer:
+    return dead.Answer(
+        url=response.final_url,
+        status=response.status,
+        content_type=response.headers.get("content-type"),
+        head=response.body[: dead.HEAD_BYTES],
+    )

@@ -12,11 +12,9 @@ import contextlib
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 from urllib.parse import urlsplit
-
-from sqlalchemy import Connection
 
 from pipeline import blocklist, queues
 from pipeline.articles import EntryHint, repeats, versions
@@ -242,8 +240,12 @@ class Fetcher:
                 await self._write(self._batch.write, claim, failed)
 
     async def _ending(self, claim: Claim, hint: EntryHint) -> Ending:
+        response: Response | None = None
         try:
             response = await self._page(claim)
+            failed = classify(response)
+            if failed is not None:
+                raise failed
             if response.status == 304:
                 return endings.unchanged(claim, work.NO_VALIDATORS)
             content_type = response.headers.get("content-type")
@@ -255,20 +257,17 @@ class Fetcher:
         except FetchError as error:
             if error.after:
                 await self._write(self._batch.hold_off, claim.host_key, error.after)
-            return await self._failed(claim, hint, error)
+            return await self._failed(claim, hint, error, response)
         except SandboxError as error:
             retry = error.reason == NO_PARSER or (error.reason in ONCE_MORE and claim.attempts == 1)
-            return await self._failed(claim, hint, FetchError(str(error), reason=f"parser-{error.reason}", retry=retry))
+            failed = FetchError(str(error), reason=f"parser-{error.reason}", retry=retry)
+            return await self._failed(claim, hint, failed, response)
         return await self._compared(claim, read, _validators(response))
 
     async def _page(self, claim: Claim) -> Response:
         """The page's answer; asked for conditionally when a version of it is kept and only an edit is looked into."""
         await self._check_robots(claim.url, claim.host_key)
-        response = await self._client.get(claim.url, headers=_conditions(claim))
-        failed = classify(response)
-        if failed is not None:
-            raise failed
-        return response
+        return await self._client.get(claim.url, headers=_conditions(claim))
 
     async def _compared(self, claim: Claim, read: Read, validators: Validators = work.NO_VALIDATORS) -> Ending:
         """What becomes of a text, which may be a new version of one that is kept."""
@@ -305,9 +304,11 @@ class Fetcher:
             raise failed
         return answer.body.decode("utf-8", "replace").replace("\0", "") if answer.status == 200 else ""
 
-    async def _failed(self, claim: Claim, hint: EntryHint, error: FetchError) -> Ending:
+    async def _failed(
+        self, claim: Claim, hint: EntryHint, error: FetchError, response: Response | None = None
+    ) -> Ending:
         """What becomes of an article whose page was not had: another attempt; else the article as its feed carried it;
-        else an end with its reason."""
+        else an end with its reason, and with the beginning of what was answered."""
         if error.reason == blocklist.REASON:
             return endings.rejection(claim, error.reason, str(error))
         delay = retry_delay(claim.attempts, error, self._batch.settings)
@@ -320,10 +321,7 @@ class Fetcher:
         if error.reason in NO_PAGE or error.reason == "robots":
             return endings.rejection(claim, error.reason, str(error))
 
-        def failed(tx: Connection, moment: datetime) -> str:
-            return work.fail(tx, claim, ArticleState.QUEUED, error.reason, str(error), moment, delay)
-
-        return failed
+        return endings.failure(claim, error, delay, response)
 
     async def _read(self, name: str, *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._parser.call, name, *args)

@@ -218,9 +218,11 @@ class _Noting(Fetcher):
             self._looked.page = made[0]
         return made
 
-    async def _failed(self, claim: Claim, hint: EntryHint, error: FetchError) -> Ending:
+    async def _failed(
+        self, claim: Claim, hint: EntryHint, error: FetchError, response: Response | None = None
+    ) -> Ending:
         self._note(error)
-        return await super()._failed(claim, hint, error)
+        return await super()._failed(claim, hint, error, response)
 
     def _note(self, error: SluglineError) -> None:
         self._looked.page = None

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import redis
 
-from pipeline import pressure
+from pipeline import pressure, queues
 from pipeline.dispatch import dispatch, embed_again, embed_declared, recover
 from pipeline.embedding import version
 from pipeline.errors import LedgerError, RedisError
@@ -19,6 +19,7 @@ from pipeline.settings import Settings
 from pipeline.storylines.options import FilingOptions
 from workers import logs
 from workers.process import Stop, now
+from workers.retiring import Round
 
 log = logs.get("janitor")
 DISPATCH_SECONDS = 0.5
@@ -26,7 +27,6 @@ DECLARED_EVERY = timedelta(seconds=2)  # a job that fails is enqueued again at t
 RECOVER_EVERY = timedelta(seconds=5)
 AGAIN_EVERY = timedelta(minutes=10)  # a look through all that filing remembers, which mostly finds nothing
 RETIRE_EVERY = timedelta(seconds=10)
-RETIRED_AT_ONCE = 2_000  # articles looked at, and commands
 TROUBLE_SECONDS = 5.0  # between tries while Redis or the ledger is away
 
 
@@ -38,7 +38,8 @@ class Janitor:
         self._ledger = ledger
         self._redis = client
         self._declared = self._recovered = self._looked = self._retired = datetime.min.replace(tzinfo=UTC)
-        self._retired_to = 0  # the article after which the round of retirement goes on
+        self._orphans: set[str] = set()  # jobs in Redis that neither waited nor ran at the last look
+        self._round = Round(settings, ledger)
         self._holds: list[pressure.Hold] = []
         self._before: int | None = None  # where it is with embedding again, None while that rests
 
@@ -63,6 +64,7 @@ class Janitor:
             self._declared = moment
         if abs(moment - self._recovered) >= RECOVER_EVERY:
             self._hold_back(self._look_at_the_clock(moment), moment)
+            self._bury()
             done = recover(self._ledger, self._redis, settings, moment)
             self._recovered = moment
             if done.returned or done.dead:
@@ -98,24 +100,21 @@ class Janitor:
         with contextlib.suppress(RedisError):  # what comes next tells
             pressure.keep(self._redis, found)
 
+    def _bury(self) -> None:
+        """Let jobs run out that were orphans at the last look as well: RQ may have been about to list them."""
+        found = queues.orphans(self._redis)
+        if dead := found & self._orphans:
+            queues.bury(self._redis, dead)
+            log.info("orphaned jobs dropped", count=len(dead))
+        self._orphans = found
+
     def _retire(self, moment: datetime) -> None:
         """One small step through the ledger, over and over again."""
         self._retired = moment
-        settings = self._settings
-        replaced = moment - timedelta(days=settings.version_retention_days)
-        done = moment - timedelta(days=settings.event_retention_days)
-        with self._ledger.read() as tx:
-            articles, last = retention.replaced(tx, self._retired_to, replaced, RETIRED_AT_ONCE)
-            old = retention.done(tx, done, RETIRED_AT_ONCE)
-        versions = commands = 0
-        if articles or old:
-            with self._ledger.write() as tx:
-                versions = retention.retire_versions(tx, articles, replaced)
-                commands = retention.retire_commands(tx, old)
+        gone = self._round.step(moment)
         pages = retention.give_back(self._ledger)
-        self._retired_to = last or 0
-        if versions or commands:
-            log.info("old versions and commands dropped", versions=versions, commands=commands, pages=pages)
+        if any(gone.values()):
+            log.info("old things dropped", pages=pages, **gone)
 
     def _embed_again(self, moment: datetime) -> None:
         if self._before is None and abs(moment - self._looked) < AGAIN_EVERY:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, insert, literal, select, update
 
 from pipeline.ledger.columns import UtcDateTime
 from pipeline.ledger.intake import chunks
-from pipeline.ledger.schema import articles, texts
+from pipeline.ledger.schema import answers, articles, texts
 from pipeline.records import ArticleState
 
 DROPPED = "dropped"
@@ -40,6 +40,41 @@ class Which:
 
 
 ALL = Which()
+HEAD_BYTES = 2_000
+"""Kept of a page's answer: enough to see a challenge, a login or an error page by its title and first words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was answered at the last attempt: the URL after redirects, the HTTP status, and how the body began, at most
+    `HEAD_BYTES` of it."""
+
+    url: str
+    status: int
+    content_type: str | None
+    head: bytes
+
+    def words(self) -> str:
+        """The beginning for people to read, whatever it is made of."""
+        text = self.head.decode("utf-8", "replace")
+        return "".join(sign if sign.isprintable() or sign in "\n\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def keep_answer(tx: Connection, article_id: int, answer: Answer, now: datetime) -> None:
+    """Keep what was answered for an article that is given up."""
+    tx.execute(delete(answers).where(answers.c.article_id == article_id))
+    row = {"url": answer.url, "status": answer.status, "content_type": answer.content_type}
+    tx.execute(insert(answers).values(article_id=article_id, head=answer.head[:HEAD_BYTES], received=now, **row))
+
+
+def answered(tx: Connection, ids: Sequence[int]) -> dict[int, Answer]:
+    """What was answered for those of these articles of which that is kept."""
+    found: dict[int, Answer] = {}
+    for part in chunks(ids):
+        for row in tx.execute(select(answers).where(answers.c.article_id.in_(part))):
+            given = Answer(url=row.url, status=row.status, content_type=row.content_type, head=row.head)
+            found[row.article_id] = given
+    return found
 
 
 def listed(
@@ -84,10 +119,19 @@ def drop(tx: Connection, now: datetime, which: Which = ALL) -> int:
         "generation": articles.c.generation + 1,
         "due": now,
     }
-    return sum(tx.execute(update(articles).where(one).values(**dropped)).rowcount for one in which.conditions())
+    gone = 0
+    for one in which.conditions():
+        _let_go_of_answers(tx, one)
+        gone += tx.execute(update(articles).where(one).values(**dropped)).rowcount
+    return gone
+
+
+def _let_go_of_answers(tx: Connection, dead: ColumnElement[bool]) -> None:
+    tx.execute(delete(answers).where(answers.c.article_id.in_(select(articles.c.id).where(dead))))
 
 
 def _renew(tx: Connection, now: datetime, dead: ColumnElement[bool]) -> int:
+    _let_go_of_answers(tx, dead)
     current = and_(texts.c.article_id == articles.c.id, texts.c.generation == articles.c.generation)
     kept = ("title", "text", "signature", "features")
     copies = select(

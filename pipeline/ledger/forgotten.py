@@ -21,7 +21,7 @@ from pipeline import urls
 from pipeline.errors import InputError
 from pipeline.ledger import changes, commands, redaction
 from pipeline.ledger.engine import INTAKE, Ledger, one_at_a_time
-from pipeline.ledger.schema import articles, forgotten, memberships, sightings, texts, vectors
+from pipeline.ledger.schema import answers, articles, forgotten, memberships, sightings, texts, vectors
 from pipeline.records import ArticleState
 
 REASON = "forgotten"
@@ -135,7 +135,7 @@ def erase(
     written = select(texts.c.title).where(texts.c.article_id == article_id)
     titles = {row["title"], *(one["title"] for one in seen), *tx.execute(written).scalars()}
     _remember(tx, _names(tx, row, seen), owner or article_id, now, reason)
-    for table in (texts, vectors, sightings):
+    for table in (texts, vectors, sightings, answers):
         tx.execute(delete(table).where(table.c.article_id == article_id))
     tx.execute(update(articles).where(articles.c.id == article_id).values(**_tombstone(row, now)))
     filed = select(memberships.c.storyline_id).where(memberships.c.article_id == article_id)

@@ -1,4 +1,5 @@
-"""What the ledger lets go of by age: versions of articles that newer ones have replaced, and commands that were done.
+"""What the ledger lets go of by age: texts and vectors, versions of them that newer ones have replaced, what feeds said
+of articles that they show no more, and commands that were done. Articles, storylines and what became of them stay.
 
 In small steps: what is to go is looked for without a lock, and only what was found is deleted, in a short transaction.
 Whoever calls this goes round and round.
@@ -12,7 +13,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, select, text, union
 
 from pipeline.ledger.engine import Ledger
-from pipeline.ledger.schema import commands, memberships, texts, vectors
+from pipeline.ledger.schema import articles, commands, memberships, sightings, texts, vectors
+from pipeline.records import FINAL_STATES
 
 _SPARE_PAGES, _SPARE_SHARE = 2_000, 0.05  # left in the file for what comes next: to take again costs as well
 _PAGES = 500  # given back at once: 2 MB
@@ -52,6 +54,45 @@ def retire_versions(tx: Connection, ids: Sequence[int], before: datetime) -> int
 
 def _old(table: Table, before: datetime) -> ColumnElement[bool]:
     return and_(table.c.generation < memberships.c.generation, table.c.created < before)
+
+
+def aged(tx: Connection, table: Table, after: int, before: datetime, rows: int) -> tuple[list[int], int | None]:
+    """Of the next `rows` rows of `texts` or `vectors` with an article above `after`: the articles that came to an end
+    and whose row was made before that time; and the article to go on after, None when it is time to begin anew, since
+    nothing further on is old. Articles are numbered as they come, so that the old ones lie in front."""
+    following = select(table.c.article_id, table.c.created).where(table.c.article_id > after)
+    looked = tx.execute(following.order_by(table.c.article_id).limit(rows)).all()
+    old = {row.article_id for row in looked if row.created < before}
+    if not old:
+        return [], None
+    ended = select(articles.c.id).where(articles.c.id.in_(old), articles.c.state.in_(FINAL_STATES))
+    return sorted(tx.execute(ended).scalars()), int(looked[-1].article_id)
+
+
+def retire_aged(tx: Connection, table: Table, ids: Sequence[int], before: datetime) -> int:
+    """Delete what `aged` found of these articles, unless somebody works on one again. Returns how many rows went."""
+    ended = select(articles.c.id).where(articles.c.id.in_(ids), articles.c.state.in_(FINAL_STATES))
+    gone = delete(table).where(table.c.article_id.in_(ended), table.c.created < before)
+    return tx.execute(gone).rowcount
+
+
+def unseen(tx: Connection, after: int, before: datetime, rows: int) -> tuple[list[int], int | None]:
+    """Of the next `rows` sightings with an id above `after`, those that no feed has shown since that time, of articles
+    that came to an end; and the id to go on after, None at the end."""
+    following = select(sightings.c.id, sightings.c.article_id, sightings.c.last_seen).where(sightings.c.id > after)
+    looked = tx.execute(following.order_by(sightings.c.id).limit(rows)).all()
+    if not looked:
+        return [], None
+    old = {row.id: row.article_id for row in looked if row.last_seen < before}
+    chosen = select(articles.c.id).where(articles.c.id.in_(set(old.values())), articles.c.state.in_(FINAL_STATES))
+    ended = set(tx.execute(chosen).scalars()) if old else set()
+    return [one for one, article in old.items() if article in ended], int(looked[-1].id)
+
+
+def retire_unseen(tx: Connection, ids: Sequence[int], before: datetime) -> int:
+    """Delete these sightings, unless they were seen again. Returns how many went. Their articles stay known by their
+    own URL."""
+    return tx.execute(delete(sightings).where(sightings.c.id.in_(ids), sightings.c.last_seen < before)).rowcount
 
 
 def done(tx: Connection, before: datetime, limit: int) -> list[int]:

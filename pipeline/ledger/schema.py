@@ -185,6 +185,17 @@ texts = Table(
     PrimaryKeyConstraint("article_id", "generation"),
 )
 
+answers = Table(
+    "answers",  # of articles that were given up: how the page's answer began
+    metadata,
+    Column("article_id", Id, ForeignKey("articles.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("url", CleanText, nullable=False),  # that gave it, after redirects
+    Column("status", Integer, nullable=False),
+    Column("content_type", CleanText),
+    Column("head", LargeBinary, nullable=False),
+    Column("received", UtcDateTime, nullable=False),
+)
+
 vectors = Table(
     "vectors",
     metadata,

@@ -6,11 +6,11 @@ import random
 from datetime import datetime
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import Table, insert, select, text, update
 
 from pipeline.ledger import Ledger, articles, commands, retention
 from pipeline.ledger.schema import articles as article_rows
-from pipeline.ledger.schema import memberships, texts, vectors
+from pipeline.ledger.schema import memberships, sightings, texts, vectors
 from tests.ledger.making import START, at, queued
 from tests.workers.changing import Desk
 
@@ -141,3 +141,56 @@ def test_the_file_does_not_grow_without_bound(sqlite_ledger: Ledger) -> None:
     assert give_back(sqlite_ledger) > 1_000
     with sqlite_ledger.read() as tx:
         assert tx.execute(text("PRAGMA page_count")).scalar_one() < sizes[-1] - 1_000
+
+
+def test_old_texts_and_vectors_of_what_came_to_an_end_go(ledger: Ledger) -> None:
+    desk = Desk(ledger)
+    for _ in range(3):
+        desk.file("flood", "Orsel")
+    (waiting,) = queued(ledger, "https://paper.example/one")
+    add_version(ledger, waiting, 1, OLD)
+    with ledger.write() as tx:
+        for table in (texts, vectors):
+            tx.execute(update(table).where(table.c.article_id <= 2).values(created=OLD))
+            tx.execute(update(table).where(table.c.article_id == 3).values(created=NEW))
+    for table in (texts, vectors):
+        assert aged(ledger, table, OLD) == []
+        assert aged(ledger, table, NEW) == [1, 2], "what is not done yet keeps what it has"
+        with ledger.write() as tx:
+            assert retention.retire_aged(tx, table, [1, 2, 3, waiting], NEW) == 2
+        assert aged(ledger, table, NEW) == []
+    assert kept(ledger) == [(3, 1), (waiting, 1)]
+    with ledger.read() as tx:
+        found = articles.one(tx, 1)
+    assert found is not None
+    assert (found["state"], found["text"]) == ("filed", "")
+    assert found["title"]
+
+
+def aged(ledger: Ledger, table: Table, before: datetime) -> list[int]:
+    """All that is old, looked for in steps of two rows."""
+    found, reached = [], 0
+    for _ in range(100):
+        with ledger.read() as tx:
+            part, following = retention.aged(tx, table, reached, before, 2)
+        found += part
+        if following is None:
+            return found
+        reached = following
+    raise AssertionError("a round does not end")
+
+
+def test_what_a_feed_said_goes_when_it_shows_it_no_more(ledger: Ledger) -> None:
+    gone, shown = queued(ledger, "https://paper.example/gone", "https://paper.example/shown")
+    (waiting,) = queued(ledger, "https://paper.example/waiting")
+    with ledger.write() as tx:
+        tx.execute(update(article_rows).where(article_rows.c.id != waiting).values(state="rejected"))
+        tx.execute(update(sightings).where(sightings.c.article_id == shown).values(last_seen=NEW))
+    with ledger.read() as tx:
+        assert retention.unseen(tx, 0, START, 10)[0] == []
+        ids, last = retention.unseen(tx, 0, NEW, 10)
+        assert retention.unseen(tx, last or 0, NEW, 10) == ([], None)
+    with ledger.write() as tx:
+        assert retention.retire_unseen(tx, ids, NEW) == 1
+        assert set(tx.execute(select(sightings.c.article_id)).scalars()) == {shown, waiting}
+    assert queued(ledger, "https://paper.example/gone") == [gone], "it is still known"

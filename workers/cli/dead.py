@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy import Connection
@@ -54,6 +54,32 @@ def list_(
             console.print(f"{what}: {', '.join(shown[:10])}{more}", markup=False)
 
 
+@dead.command(help="One of them, with the beginning of what was answered at the last attempt.")
+def show(article: Annotated[int, typer.Argument(metavar="ID", min=1, max=LARGEST_ID)], as_json: AsJson = False) -> None:
+    with ledger() as (_, opened), opened.read() as tx:
+        found = _dead(tx, article)
+        answer = letters.answered(tx, [article]).get(article)
+    names = ("id", "url", "title", "reason", "error", "attempts", "seen")
+    shown = {name: mask(found[name] or "") if name in {"url", "error"} else found[name] for name in names}
+    shown["since"] = found["due"]
+    if as_json:
+        print_json({**shown, "answer": _answer_json(answer) if answer else None})
+        return
+    for name, value in shown.items():
+        console.print(f"{name}: {value}", markup=False)
+    if answer is None:
+        console.print("nothing was answered, or it was given up for another reason than its page", markup=False)
+        return
+    kind = answer.content_type or "of unknown type"
+    console.print(f"answer: {answer.status} from {mask(answer.url)}, {kind}; it begins:", markup=False)
+    console.print(answer.words(), markup=False, highlight=False)
+
+
+def _answer_json(answer: letters.Answer) -> dict[str, Any]:
+    given = {"url": mask(answer.url), "status": answer.status, "content_type": answer.content_type}
+    return {**given, "begins": answer.words()}
+
+
 @dead.command(help="Try dead articles again: those named, those of a reason or host, or all.")
 def retry(
     ids: Ids = None, reason: Reason = None, host: Host = None, every: Every = False, as_json: AsJson = False
@@ -76,11 +102,17 @@ def _act(act: letters.Act, ids: list[int] | None, reason: str | None, host: str 
     with ledger() as (_, opened), opened.write() as tx:
         _known(tx, reason, host)
         for one in ids or ():
-            row = articles.one(tx, one)
-            if row is None or row["state"] != ArticleState.DEAD:
-                stands = "there is none" if row is None else f"it is {row['state']}"
-                raise InputError(f"article {one} is not dead: {stands}; `slugline dead list` shows those that are")
+            _dead(tx, one)
         return act(tx, now(), letters.Which(ids=ids or None, reason=reason, host=host))
+
+
+def _dead(tx: Connection, article: int) -> dict[str, Any]:
+    """The row of a dead article. Raises InputError when it is none."""
+    row = articles.one(tx, article)
+    if row is None or row["state"] != ArticleState.DEAD:
+        stands = "there is none" if row is None else f"it is {row['state']}"
+        raise InputError(f"article {article} is not dead: {stands}; `slugline dead list` shows those that are")
+    return row
 
 
 def _known(tx: Connection, reason: str | None, host: str | None) -> None:

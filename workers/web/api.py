@@ -165,7 +165,8 @@ def list_dead(here: Here, limit: Limit = 50, reason: Reason = None, host: Host =
     with here.ledger.read() as tx:
         reasons, hosts = articles.reasons(tx, ArticleState.DEAD), dead.hosts(tx)
         rows = dead.listed(tx, limit, reason=reason, host=host)
-    letters = [models.DeadArticle.of(row) for row in rows]
+        answers = dead.answered(tx, [row["id"] for row in rows])
+    letters = [models.DeadArticle.of(row, answers.get(row["id"])) for row in rows]
     return models.DeadArticles(count=sum(reasons.values()), reasons=reasons, hosts=hosts, dead=letters)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from pipeline import urls
+from pipeline.ledger import dead
 from pipeline.records import Event
 from pipeline.storylines import tell
 from workers.web.why import Why, read
@@ -205,6 +206,20 @@ class Queues(BaseModel):
     held_back: list[Hold] | None = Field(description="Null when Redis does not answer.")
 
 
+class Answer(BaseModel):
+    """How the page's answer began at the last attempt."""
+
+    url: str
+    status: int
+    content_type: str | None
+    begins: str = Field(description="At most 2,000 bytes, read as UTF-8. It is hostile input.")
+
+    @classmethod
+    def of(cls, answer: dead.Answer) -> Self:
+        url = urls.without_credentials(answer.url)
+        return cls(url=url, status=answer.status, content_type=answer.content_type, begins=answer.words())
+
+
 class DeadArticle(BaseModel):
     """An article that was given up, and why."""
 
@@ -218,11 +233,14 @@ class DeadArticle(BaseModel):
     attempts: int
     seen: datetime
     since: datetime
+    answer: Answer | None = Field(default=None, description="Null when nothing was answered.")
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Self:
+    def of(cls, row: Mapping[str, Any], answer: dead.Answer | None = None) -> Self:
         error = urls.mask(row["error"]) if row["error"] else None
-        shown = {**row, "url": urls.without_credentials(row["url"]), "error": error, "host": row["host_key"]}
+        url = urls.without_credentials(row["url"])
+        shown = {**row, "url": url, "error": error, "host": row["host_key"]}
+        shown["answer"] = Answer.of(answer) if answer is not None else None
         return cls.model_validate(shown)
 
 
