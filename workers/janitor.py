@@ -1,5 +1,5 @@
 """The janitor: hands out what is due, puts back what got stuck, has declared storylines embedded, and again what was
-embedded by another model, and lets go of what is old."""
+embedded by another model, lets go of what is old, and tells when nothing moves."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pipeline.settings import Settings
 from pipeline.storylines.options import FilingOptions
 from workers import logs
 from workers.process import Stop, now
+from workers.stall import Watch
 
 log = logs.get("janitor")
 DISPATCH_SECONDS = 0.5
@@ -36,6 +37,7 @@ class Janitor:
         self._redis = client
         self._declared = self._recovered = self._looked = self._retired = datetime.min.replace(tzinfo=UTC)
         self._retired_to = 0  # the article after which the round of retirement goes on
+        self._watch = Watch(ledger, settings.stall_seconds)
         self._before: int | None = None  # where it is with embedding again, None while that rests
 
     def run(self, stop: Stop) -> None:
@@ -64,6 +66,7 @@ class Janitor:
             if done.returned or done.dead:
                 log.warning("put back", returned=done.returned, dead=done.dead)
         handed_out = dispatch(self._ledger, self._redis, settings, moment)
+        self._watch.look(moment)
         self._embed_again(moment)
         if abs(moment - self._retired) >= RETIRE_EVERY:
             self._retire(moment)
