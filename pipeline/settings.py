@@ -116,6 +116,9 @@ class Settings(BaseSettings):
     leader_seconds: float = Field(default=6.0, gt=1)
     """The clusterer's and the relay's claim to be the only one; a stand-by takes over after this silence."""
 
+    stall_seconds: float = Field(default=600.0, ge=60)
+    """When articles wait and none has moved for so long, `pipeline.stalled` is told."""
+
     file_batch: int = Field(default=64, ge=1, le=1024)
     """Articles the clusterer reads at once; each batch is one transaction."""
     event_retention_days: float = Field(default=30.0, gt=0)

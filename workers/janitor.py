@@ -1,5 +1,6 @@
 """The janitor: hands out what is due, holds the wire back where that is needed, puts back what got stuck, has declared
-storylines embedded, and again what was embedded by another model, and lets go of what is old."""
+storylines embedded, and again what was embedded by another model, lets go of what is old, and tells when nothing
+moves."""
 
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ from pipeline.storylines.options import FilingOptions
 from workers import logs
 from workers.process import Stop, now
 from workers.retiring import Round
+from workers.stall import Watch
 
 log = logs.get("janitor")
 DISPATCH_SECONDS = 0.5
@@ -40,6 +42,7 @@ class Janitor:
         self._declared = self._recovered = self._looked = self._retired = datetime.min.replace(tzinfo=UTC)
         self._orphans: set[str] = set()  # jobs in Redis that neither waited nor ran at the last look
         self._round = Round(settings, ledger)
+        self._watch = Watch(ledger, settings.stall_seconds)
         self._holds: list[pressure.Hold] = []
         self._before: int | None = None  # where it is with embedding again, None while that rests
 
@@ -70,6 +73,7 @@ class Janitor:
             if done.returned or done.dead:
                 log.warning("put back", returned=done.returned, dead=done.dead)
         handed_out = dispatch(self._ledger, self._redis, settings, moment)
+        self._watch.look(moment)
         self._embed_again(moment)
         if abs(moment - self._retired) >= RETIRE_EVERY:
             self._retire(moment)

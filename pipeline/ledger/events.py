@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, func, select, update
 
 from pipeline.ledger.schema import events
 from pipeline.records import Event
@@ -41,20 +41,26 @@ def number(tx: Connection, limit: int) -> int:
     return len(rows)
 
 
-def after(tx: Connection, position: int, limit: int) -> list[Event]:
-    """Published events behind `position`, in order."""
-    rows = tx.execute(
-        select(events).where(events.c.position > position).order_by(events.c.position).limit(limit)
-    ).mappings()
+def after(
+    tx: Connection, position: int, limit: int, *, types: Collection[str] = (), subjects: Collection[str] = ()
+) -> list[Event]:
+    """Published events behind `position`, in order; only of these types and subjects where any are given."""
+    chosen = _of(select(events).where(events.c.position > position), types, subjects)
+    rows = tx.execute(chosen.order_by(events.c.position).limit(limit)).mappings()
     return [_event(row) for row in rows]
 
 
-def latest(tx: Connection, limit: int) -> list[Event]:
-    """The newest published events, oldest first."""
-    rows = tx.execute(
-        select(events).where(events.c.position.is_not(None)).order_by(events.c.position.desc()).limit(limit)
-    ).mappings()
+def latest(tx: Connection, limit: int, *, types: Collection[str] = ()) -> list[Event]:
+    """The newest published events, oldest first; only of these types where any are given."""
+    chosen = _of(select(events).where(events.c.position.is_not(None)), types, ())
+    rows = tx.execute(chosen.order_by(events.c.position.desc()).limit(limit)).mappings()
     return [_event(row) for row in rows][::-1]
+
+
+def _of(chosen: Select[Any], types: Collection[str], subjects: Collection[str]) -> Select[Any]:
+    if types:
+        chosen = chosen.where(events.c.type.in_(types))
+    return chosen.where(events.c.subject.in_(subjects)) if subjects else chosen
 
 
 def by_id(tx: Connection, event_id: str) -> Event | None:

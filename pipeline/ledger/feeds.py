@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline import urls
 from pipeline.ledger import hosts
-from pipeline.ledger.schema import feeds
+from pipeline.ledger.schema import feeds, troubles
 from pipeline.records import Feed, FeedState
 
 
@@ -66,6 +66,7 @@ def set_tags(tx: Connection, feed_id: int, tags: Iterable[str]) -> None:
 def remove(tx: Connection, feed_id: int) -> None:
     """Forget a feed; its articles stay."""
     tx.execute(delete(feeds).where(feeds.c.id == feed_id))
+    tx.execute(delete(troubles).where(troubles.c.subject == f"feed/{feed_id}"))
 
 
 def make_due(tx: Connection, now: datetime) -> None:

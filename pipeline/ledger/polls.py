@@ -141,6 +141,12 @@ def record(tx: Connection, feed_id: int, token: str, values: Mapping[str, Any]) 
     return tx.execute(update(feeds).where(*held).values(**values, **free)).rowcount == 1
 
 
+def held(tx: Connection, tokens: Mapping[int, str]) -> set[int]:
+    """Those of these feeds whose leases are still under these tokens; they stay so until the transaction ends."""
+    mine = select(feeds.c.id, feeds.c.lease_token).where(feeds.c.id.in_(tokens)).order_by(feeds.c.id)
+    return {row.id for row in tx.execute(mine.with_for_update(key_share=True)) if row.lease_token == tokens[row.id]}
+
+
 def record_all(tx: Connection, polls: Sequence[tuple[int, str, Mapping[str, Any]]]) -> None:
     """`record` for many polls (feed, token, values): those that write the same columns go in one statement."""
     if tx.dialect.name == "postgresql":  # locked in the order of their ids: two such transactions may meet

@@ -375,6 +375,14 @@ events = Table(
     sqlite_autoincrement=True,
 )
 
+troubles = Table(
+    "troubles",  # what was told of feeds and of the pipeline, and is not over
+    metadata,
+    Column("subject", CleanText, primary_key=True),  # as in events
+    Column("sequence", Integer, nullable=False),  # of its latest event
+    Column("told", JSON, nullable=False),  # each trouble by name, with the time at which it was told
+)
+
 roles = Table(
     "roles",
     metadata,

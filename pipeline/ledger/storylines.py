@@ -125,7 +125,7 @@ def open_one(
     }
     made = int(tx.execute(storylines.insert().returning(storylines.c.id), values).scalar_one())
     if declared:
-        data = {"storyline": {"id": made, "headline": title, "declared": True, "articles": 0}}
+        data = {"storyline": summary({**values, "id": made, "articles": 0, "originals": 0, "outlets": []})}
         events.append(tx, "storyline.opened", f"storyline/{made}", 1, now, data)
     return made
 

@@ -14,8 +14,10 @@ from sqlalchemy import select
 
 from pipeline import urls
 from pipeline.ledger import Ledger, coverage, open_ledger, storylines
+from pipeline.ledger import events as ledger_events
 from pipeline.ledger.schema import events
 from pipeline.storylines.scores import bcubed
+from tests.alerts import schemas
 from tests.e2e.running import Up, gone_within, up
 from workers import digest
 from workers.demo.world import labels, load
@@ -52,6 +54,7 @@ def check(run: Up, ledger: Ledger) -> None:
     with ledger.read() as tx:
         declared = [row["id"] for row in storylines.declared(tx)]
         told = Counter(tx.execute(select(events.c.type)).scalars())
+        schemas.check(ledger_events.after(tx, 0, 100_000))
     call = {key for key in keys if gold[key] == "maduro-call"}
     under = {key for key in keys if found[key] in declared}
     assert len(call & under) >= 0.8 * len(call), "the declared storyline holds the coverage of the call"

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from pipeline.errors import SluglineError, UsageError
-from workers.cli import content, dead, feeds, ledgers, ops, replay, services, storylines
+from workers.cli import content, dead, events, feeds, ledgers, ops, replay, services, storylines
 
 app = typer.Typer(
     name="slugline",
@@ -22,6 +22,7 @@ content.register(app)
 storylines.register(app)
 replay.register(app)
 ops.register(app)
+events.register(app)
 dead.register(app)
 ledgers.register(app)
 

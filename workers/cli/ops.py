@@ -1,31 +1,26 @@
-"""What operators ask: `status`, `events`, `doctor`."""
+"""What operators ask: `status`, `doctor`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from pipeline import pressure, queues
-from pipeline.errors import SluglineError, UsageError
+from pipeline.errors import SluglineError
 from pipeline.ledger import articles, feeds
 from pipeline.ledger import events as ledger_events
 from pipeline.ledger import storylines as ledger_storylines
-from pipeline.records import ArticleState, Event
+from pipeline.records import ArticleState
 from pipeline.settings import load
 from pipeline.urls import mask
 from workers.cli.common import AsJson, console, ledger, print_json, print_table
 from workers.process import now
 
-LARGEST_ID = 2**63 - 1  # of the databases' integers
-
-events = typer.Typer(help="The event log.", no_args_is_help=True)
-
 
 def register(app: typer.Typer) -> None:
     app.command()(status)
-    app.add_typer(events, name="events")
     app.command()(doctor)
 
 
@@ -58,58 +53,6 @@ def status(as_json: AsJson = False) -> None:
             console.print(f"{kind}: {reasons}", markup=False)
     for one in found["feeds_in_trouble"]:
         console.print(f"feed {one['id']}: {one['error']}", markup=False)
-
-
-@events.command(help="The newest events.")
-def tail(limit: Annotated[int, typer.Option("-n", min=1)] = 20, as_json: AsJson = False) -> None:
-    with ledger() as (_, opened), opened.read() as tx:
-        found = ledger_events.latest(tx, limit)
-    _print_events(found, as_json)
-
-
-@events.command(help="Published events behind a position or an event's id, in order.")
-def replay(
-    after: Annotated[str, typer.Option("--after", help="Position or id of the last event that was seen.")] = "0",
-    limit: Annotated[int | None, typer.Option("-n", min=1, help="No more than so many.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    with ledger() as (_, opened), opened.read() as tx:
-        if after.isdecimal():
-            position = int(after)
-        else:
-            known = ledger_events.by_id(tx, after)
-            if known is None or known.position is None:
-                raise UsageError(f"there is no published event {after}; `slugline events tail` shows positions")
-            position = known.position
-        found = ledger_events.after(tx, min(position, LARGEST_ID), limit or LARGEST_ID)
-    _print_events(found, as_json)
-
-
-def _print_events(found: list[Event], as_json: bool) -> None:
-    if as_json:
-        for one in found:
-            print_json(event_json(one))
-        return
-    rows = [(one.position, one.time, one.type, one.subject, _about(one)) for one in found]
-    print_table(("position", "time", "type", "subject", "about"), rows)
-
-
-def event_json(one: Event) -> dict[str, Any]:
-    """An event as JSON, one a line."""
-    return {
-        "position": one.position,
-        "id": one.id,
-        "type": one.type,
-        "time": one.time,
-        "subject": one.subject,
-        "sequence": one.sequence,
-        "data": one.data,
-    }
-
-
-def _about(one: Event) -> str:
-    article = one.data.get("article") or {}
-    return str(article.get("title") or one.data.get("storyline", {}).get("headline", ""))
 
 
 def doctor() -> None:

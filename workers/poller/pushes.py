@@ -23,6 +23,7 @@ from pipeline.ledger.schema import feeds as feed_table
 from pipeline.records import Feed, FeedDocument, Push
 from pipeline.settings import Settings
 from workers import logs
+from workers.poller import trouble
 from workers.poller.outcome import LaterError
 from workers.process import now
 
@@ -130,6 +131,7 @@ class PushReader:
                 if recorded.articles:
                     mine = feed_table.c.id == feed.id
                     tx.execute(update(feed_table).where(mine).values(last_new=moment, silent_since=None))
+                    trouble.heard(tx, feed, moment)
                 if not pushes.settle(tx, push.id, self._token):
                     raise _LostError
         except _LostError:

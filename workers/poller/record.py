@@ -23,6 +23,7 @@ from pipeline.ledger import Ledger, articles, hosts, polls
 from pipeline.records import Feed
 from pipeline.settings import Settings
 from workers import logs
+from workers.poller import trouble
 from workers.poller.moving import moved
 from workers.poller.outcome import Polled, columns, unforeseen
 from workers.poller.pushes import after_poll
@@ -143,8 +144,24 @@ class Recorder:
             values, made = self._one(tx, job, moment)
             rows.append((job.feed.id, job.token, values))
             new += made
+        self._tell(tx, jobs, [values for _, _, values in rows], moment)
         polls.record_all(tx, rows)
         return new
+
+    def _tell(self, tx: Connection, jobs: list[Job], found: list[dict[str, Any]], moment: datetime) -> None:
+        """The events of these polls, but for those whose lease was lost: another poller's word counts then."""
+        telling = {
+            job.feed.id: (job, values)
+            for job, values in zip(jobs, found, strict=True)
+            if trouble.concerned(job.feed, values)
+        }
+        if not telling:
+            return
+        # All of them are locked, in the order in which `record_all` does it: two batches may meet.
+        held = polls.held(tx, {job.feed.id: job.token for job in jobs})
+        for feed_id in sorted(held & telling.keys()):
+            job, values = telling[feed_id]
+            trouble.tell(tx, job.feed, values, moment)
 
     def _hold_off(self, jobs: list[Job]) -> None:
         """Leave hosts alone that asked for it. In a transaction of its own: whoever hands articles out locks their

@@ -216,18 +216,6 @@ def _with_dead(here: Context, act: dead.Act, article_id: int) -> Any:
     return row["state"]
 
 
-@router.get("/events", tags=["events"])
-def list_events(
-    here: Here,
-    after: Annotated[int, Query(ge=0, le=MAX_ID, description="A position; 0: from the beginning of what is kept.")] = 0,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> models.Events:
-    """Published events behind a position, in order."""
-    with here.ledger.read() as tx:
-        found = [models.EventView.of(event) for event in events.after(tx, after, limit)]
-    return models.Events(events=found, last=found[-1].position if found else after)
-
-
 @probes.head("/healthz", include_in_schema=False)
 @probes.get("/healthz")
 async def healthz() -> models.Alive:

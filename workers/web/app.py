@@ -28,9 +28,10 @@ from pipeline.settings import Settings
 from pipeline.urls import mask
 from workers import logs
 from workers.process import now as utc_now
-from workers.web import api, changes, feeds, pages, websub
+from workers.web import api, changes, eventlog, feeds, pages, websub
 from workers.web.context import MANY, ONE, Context
 from workers.web.guard import HUB_PATH, Guard
+from workers.web.streams import Streams
 
 log = logs.get("web")
 REDIS_SECONDS = 2.0  # a page or probe does not wait longer for Redis
@@ -69,6 +70,7 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     app.state.context = Context(settings=settings, ledger=ledger, redis=redis, clock=clock)
+    app.state.streams = Streams(ledger)
     app.add_middleware(
         Guard,
         token=settings.api_token,
@@ -79,6 +81,7 @@ def create_app(
     app.include_router(changes.router)
     app.include_router(feeds.router)
     app.include_router(feeds.lists)
+    app.include_router(eventlog.router)
     app.include_router(api.probes)
     app.include_router(pages.router)
     if settings.public_url:
@@ -237,9 +240,21 @@ def serve(settings: Settings, host: str, port: int) -> None:
         taken.close()
 
 
+class _Server(uvicorn.Server):
+    """Ends the streams of events first: they would go on for ever, and be waited for."""
+
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._streams.close()
+        await super().shutdown(sockets)
+
+
 def server(app: FastAPI) -> uvicorn.Server:
     """uvicorn as this service uses it: quiet, no version in its answers, nothing believed that a proxy says."""
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             app,
             http="h11",
@@ -252,7 +267,8 @@ def server(app: FastAPI) -> uvicorn.Server:
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=STOP_SECONDS,
-        )
+        ),
+        app.state.streams,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from pipeline import urls
+from pipeline.alerts.events import envelope
 from pipeline.ledger import dead
 from pipeline.records import Event
 from pipeline.storylines import tell
@@ -273,15 +274,30 @@ class EventView(BaseModel):
     sequence: int = Field(description="Counts up by one for each subject.")
     time: datetime
     data: dict[str, Any]
+    specversion: str = Field(description="Of CloudEvents, as which this can be read.")
+    source: str
+    datacontenttype: str
+    dataschema: str | None = Field(default=None, description="Names the schema of `data`; `/schemas/{type}` gives it.")
+    backfill: bool = Field(description="Nothing fresh stands behind it, as with the first poll of a feed.")
 
     @classmethod
-    def of(cls, event: Event) -> Self:
-        return cls.model_validate({name: getattr(event, name) for name in cls.model_fields})
+    def of(cls, event: Event, source: str) -> Self:
+        return cls.model_validate(envelope(event, source))
 
 
 class Events(BaseModel):
     events: list[EventView]
     last: int = Field(description="Give it as `after` to read on: the position of the last event here.")
+
+
+class EventType(BaseModel):
+    type: str
+    meaning: str
+    dataschema: str = Field(description="The `$id` of its schema.")
+
+
+class EventTypes(BaseModel):
+    types: list[EventType]
 
 
 class Check(BaseModel):
