@@ -96,13 +96,13 @@ def _storylines(machine: Machine) -> list[str]:
 
 def _events(machine: Machine, reader: Reader) -> list[str]:
     with machine.ledger.read() as tx:
-        rows = tx.execute(
-            select(
-                events.c.position, events.c.id, events.c.subject, events.c.sequence, events.c.type, events.c.data
-            ).order_by(events.c.position)
-        ).all()
+        columns = [events.c[name] for name in "position seq id subject sequence type data".split()]
+        rows = tx.execute(select(*columns)).all()
+    # Storylines live on: some events may have happened just now, and have no position yet.
+    rows = sorted(rows, key=lambda row: (row.position is None, row.position or row.seq))
+    numbered = [row for row in rows if row.position is not None]
     found = []
-    if [row.position for row in rows] != list(range(1, len(rows) + 1)):
+    if [row.position for row in numbered] != list(range(1, len(numbered) + 1)):
         found.append("the events' positions have gaps")
     sequences: dict[str, list[int]] = defaultdict(list)
     told: Counter[int] = Counter()
@@ -118,8 +118,7 @@ def _events(machine: Machine, reader: Reader) -> list[str]:
     with machine.ledger.read() as tx:
         filed = set(tx.execute(select(memberships.c.article_id)).scalars())
     found += [f"article {one} was told of {told[one]} times" for one in filed | set(told) if told[one] != 1]
-    # Storylines live on: what happened after the reader ended is nobody's loss.
-    here = [(row.position, row.id, row.subject, row.sequence) for row in rows][: len(reader.read)]
+    here = [(row.position, row.id, row.subject, row.sequence) for row in numbered[: len(reader.read)]]
     with contextlib.closing(machine.redis()) as client:
         stream: Any = client.xrange(EVENTS, count=len(here))
     if [_entry(key, fields) for key, fields in stream] != here:
