@@ -23,7 +23,8 @@ DOWN = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: cl
 class Press:
     """`OUTLETS` outlets, each a host of its own, publish the pieces of the wire of a seed in turn."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, page_seconds: float = 0.0) -> None:
+        self._page_seconds = page_seconds  # that a page takes to come
         self.down = False  # every other outlet answers 503 to everything
         self.published: dict[str, int] = {}  # URL to the number of its story: the outlets' own log
         self.asked: Counter[str] = Counter()  # answers with a page, by URL
@@ -86,7 +87,10 @@ class Press:
                 if self.down and outlet % 2:
                     writer.write(DOWN)
                     break
-                writer.write(self._found(outlet, head.split(b" ", 2)[1].decode()))
+                path = head.split(b" ", 2)[1].decode()
+                if f"{outlet}{path}" in self._pages:
+                    await asyncio.sleep(self._page_seconds)
+                writer.write(self._found(outlet, path))
                 await writer.drain()
         writer.close()
 
@@ -104,8 +108,8 @@ class Press:
 
 
 @contextmanager
-def printing(seed: int) -> Iterator[Press]:
-    press = Press(seed)
+def printing(seed: int, page_seconds: float = 0.0) -> Iterator[Press]:
+    press = Press(seed, page_seconds)
     press.start()
     try:
         yield press

@@ -64,9 +64,9 @@ def run(
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slugline-chaos-")))
-        database = stack.enter_context(_database()) if postgresql else None
+        stores = stack.enter_context(database()) if postgresql else None
         press = stack.enter_context(printing(seed))
-        machine = Machine(folder, press, database)
+        machine = Machine(folder, press, stores)
         stack.callback(machine.close)
         press.publish(ahead)
         machine.start()
@@ -82,11 +82,7 @@ def run(
         while len(press.published) < least:
             _go_on(press, machine, ahead)
             time.sleep(0.1)
-        _wait(lambda: _quiet(machine, press), QUIET_SECONDS, machine, None)
-        _wait(lambda: not leaks(machine), LEFT_JOBS_SECONDS, machine, None)
-        _wait(lambda: _told(machine, reader), TOLD_SECONDS, machine, None)
-        reader.whole = _told(machine, reader)
-        reader.end()
+        finish(machine, press, reader)
         report.problems += problems(machine, press, reader)
         if report.problems:
             report.problems += [machine.errors()[-6000:]]
@@ -101,7 +97,7 @@ def run(
 
 
 @contextlib.contextmanager
-def _database() -> Iterator[tuple[servers.Postgres, servers.Server]]:
+def database() -> Iterator[tuple[servers.Postgres, servers.Server]]:
     """A PostgreSQL that loses nothing that it acknowledged when it is killed."""
     with tempfile.TemporaryDirectory(prefix="slugline-pg-", ignore_cleanup_errors=True) as folder:
         made = servers.postgres(Path(folder), fsync="off")
@@ -109,6 +105,15 @@ def _database() -> Iterator[tuple[servers.Postgres, servers.Server]]:
         with servers.running(made[1]):
             made[0].execute("CREATE DATABASE chaos TEMPLATE template0")
             yield made
+
+
+def finish(machine: Machine, press: Press, reader: Reader) -> None:
+    """Wait until all is quiet and told, as far as it will be, and let the reader end."""
+    _wait(lambda: _quiet(machine, press), QUIET_SECONDS, machine, None)
+    _wait(lambda: not leaks(machine), LEFT_JOBS_SECONDS, machine, None)
+    _wait(lambda: _told(machine, reader), TOLD_SECONDS, machine, None)
+    reader.whole = _told(machine, reader)
+    reader.end()
 
 
 def _meet(fault: Fault, machine: Machine, press: Press, report: Report, seconds: float, ahead: int) -> None:
