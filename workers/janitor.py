@@ -11,7 +11,7 @@ import redis
 from pipeline.dispatch import dispatch, embed_again, embed_declared, recover
 from pipeline.embedding import version
 from pipeline.errors import LedgerError, RedisError
-from pipeline.ledger import Ledger, clock, reembed, retention
+from pipeline.ledger import Ledger, clock, logouts, reembed, retention
 from pipeline.settings import Settings
 from pipeline.storylines.options import FilingOptions
 from workers import logs
@@ -24,6 +24,7 @@ RECOVER_EVERY = timedelta(seconds=5)
 AGAIN_EVERY = timedelta(minutes=10)  # a look through all that filing remembers, which mostly finds nothing
 RETIRE_EVERY = timedelta(seconds=10)
 RETIRED_AT_ONCE = 2_000  # articles looked at, and commands
+LOGOUTS_KEPT = timedelta(days=1)  # after the session would have ended anyway: clocks of machines differ
 TROUBLE_SECONDS = 5.0  # between tries while Redis or the ledger is away
 
 
@@ -87,11 +88,13 @@ class Janitor:
         with self._ledger.read() as tx:
             articles, last = retention.replaced(tx, self._retired_to, replaced, RETIRED_AT_ONCE)
             old = retention.done(tx, done, RETIRED_AT_ONCE)
+            ended = logouts.past(tx, moment - LOGOUTS_KEPT)
         versions = commands = 0
-        if articles or old:
+        if articles or old or ended:
             with self._ledger.write() as tx:
                 versions = retention.retire_versions(tx, articles, replaced)
                 commands = retention.retire_commands(tx, old)
+                logouts.clear(tx, moment - LOGOUTS_KEPT)
         pages = retention.give_back(self._ledger)
         self._retired_to = last or 0
         if versions or commands:
