@@ -53,6 +53,7 @@ _SAFE = "%/?:@!$&'()*+,;=-._~"
 # Browsers drop these wherever they stand (WHATWG URL, "basic URL parser"); at the ends any blank goes too.
 _IGNORED = re.compile(r"[\t\r\n]")
 _ENDS = "".join(map(chr, range(0x21))) + "\x7f\xa0\u200b\ufeff"
+_USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _HTTP = re.compile(r"https?:", re.IGNORECASE)
 
@@ -147,8 +148,11 @@ def credentials(url: str) -> tuple[str, str] | None:
 
 
 def without_credentials(url: str) -> str:
-    """Give `url` without user name and password."""
-    parts = urlsplit(url)
+    """Give `url` without user name and password. Never raises; in text that is no URL they are cut out as well."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # imported articles keep what stood for their URL, such as `https://[::1`
+        return _USERINFO.sub("", url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
@@ -157,7 +161,7 @@ def mask(url: str) -> str:
 
     Never raises; text that is no URL comes back with what looks like credentials hidden.
     """
-    shown = re.sub(r"(?<=//)[^/?#\s]*@", "***@", url)
+    shown = _USERINFO.sub("***@", url)
     return re.sub(r"(?<=[?&;])([^=&#;\s]+)=([^&#;\s]+)", _mask_parameter, shown)
 
 

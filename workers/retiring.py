@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pipeline.ledger import Ledger, retention
+from pipeline.ledger import Ledger, logouts, retention
 from pipeline.ledger.schema import texts, vectors
 from pipeline.settings import Settings
 
+LOGOUTS_KEPT = timedelta(days=1)  # after the session would have ended anyway: clocks of machines differ
 AT_ONCE = 2_000  # rows looked at of each kind
 
 
@@ -36,14 +37,16 @@ class Round:
             old_vectors, last_vector = retention.aged(tx, vectors, reached["vectors"], unmeasured, AT_ONCE)
             old_sightings, last_sighting = retention.unseen(tx, reached["sightings"], unseen, AT_ONCE)
             commands = retention.done(tx, done, AT_ONCE)
-        gone = dict.fromkeys((*reached, "commands"), 0)
-        if versions or old_texts or old_vectors or old_sightings or commands:
+            ended = logouts.past(tx, moment - LOGOUTS_KEPT)
+        gone = dict.fromkeys((*reached, "commands", "logouts"), 0)
+        if versions or old_texts or old_vectors or old_sightings or commands or ended:
             with self._ledger.write() as tx:
                 gone["versions"] = retention.retire_versions(tx, versions, replaced)
                 gone["texts"] = retention.retire_aged(tx, texts, old_texts, unread)
                 gone["vectors"] = retention.retire_aged(tx, vectors, old_vectors, unmeasured)
                 gone["sightings"] = retention.retire_unseen(tx, old_sightings, unseen)
                 gone["commands"] = retention.retire_commands(tx, commands)
+                gone["logouts"] = logouts.clear(tx, moment - LOGOUTS_KEPT)
         self._reached = {
             "versions": last_version or 0,
             "texts": last_text or 0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,9 +39,40 @@ class CleanText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or value.isascii():
-            return value.replace("\x00", "") if value else value
-        return value.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+        return None if value is None else _clean(value)
+
+
+def _clean(text: str) -> str:
+    if text.isascii():
+        return text.replace("\x00", "")
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+
+
+# Such text within JSON, where it is an escape: NUL, or a half of a pair, also where both are there.
+_DOUBTFUL = re.compile(r"\\u(?:0000|d[89a-f])", re.IGNORECASE)
+
+
+def to_json(value: Any) -> str:
+    """A value as JSON, with all texts in it as `CleanText` has them: the serializer of JSON columns."""
+    made = json.dumps(value)
+    return json.dumps(_clean_all(value)) if _DOUBTFUL.search(made) else made
+
+
+def from_json(stored: str | bytes) -> Any:
+    """Back from JSON; what was stored before `to_json` cleaned it comes out clean as well."""
+    text = stored.decode() if isinstance(stored, bytes) else stored
+    value = json.loads(text)
+    return _clean_all(value) if _DOUBTFUL.search(text) else value
+
+
+def _clean_all(value: Any) -> Any:
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, dict):
+        return {_clean_all(key): _clean_all(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean_all(one) for one in value]
+    return value
 
 
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only on INTEGER PRIMARY KEY

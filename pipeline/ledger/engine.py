@@ -23,6 +23,7 @@ from sqlalchemy.exc import (
 
 from pipeline.errors import InputError, LedgerError
 from pipeline.ledger import migrations
+from pipeline.ledger.columns import from_json, to_json
 
 INTAKE, DISPATCH, FEEDS = 7_583_002, 7_583_003, 7_583_004  # advisory locks of PostgreSQL, any fixed numbers
 BUSY_MS = 30_000  # how long a writer waits for another one; transactions are short, so this is only reached in trouble
@@ -145,7 +146,7 @@ def connect(url: str) -> Ledger:
         if "connect_timeout" not in parsed.query:
             options["connect_args"] = {"connect_timeout": CONNECT_SECONDS}
     try:
-        engine = create_engine(parsed, **options)
+        engine = create_engine(parsed, json_serializer=to_json, json_deserializer=from_json, **options)
     except (ArgumentError, ImportError) as error:
         raise LedgerError(f"SLUGLINE_DATABASE_URL cannot be used: {error}") from error
     if backend == "sqlite":

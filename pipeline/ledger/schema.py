@@ -391,3 +391,10 @@ roles = Table(
     Column("owner", CleanText, nullable=False),
     Column("until", UtcDateTime, nullable=False),
 )
+
+logouts = Table(
+    "logouts",
+    metadata,
+    Column("session", CleanText, primary_key=True),
+    Column("until", UtcDateTime, nullable=False),  # by then the session would have ended by itself
+)

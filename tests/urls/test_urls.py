@@ -193,8 +193,13 @@ def test_credentials() -> None:
     url = "https://me:p%40ss@example.org/feed?format=rss&token=abc&id=1"
     assert urls.credentials(url) == ("me", "p@ss")
     assert urls.without_credentials(url) == "https://example.org/feed?format=rss&token=abc&id=1"
+
     assert urls.mask(url) == "https://***@example.org/feed?format=rss&token=***&id=1"
     assert urls.credentials("https://example.org/") is None
+
+
+def test_credentials_are_cut_out_of_what_is_no_url_too() -> None:
+    assert urls.without_credentials("https://me:secret@[::1/a@b") == "https://[::1/a@b"
 
 
 @given(_word, _word)

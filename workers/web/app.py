@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from pipeline.errors import InputError, LedgerError, RedisError, UsageError
 from pipeline.ledger import Ledger, open_ledger
@@ -28,9 +29,11 @@ from pipeline.settings import Settings
 from pipeline.urls import mask
 from workers import logs
 from workers.process import now as utc_now
-from workers.web import api, changes, eventlog, feeds, pages, websub
+from workers.web import api, changes, eventlog, feeds, login, pages, websub
 from workers.web.context import MANY, ONE, Context
+from workers.web.door import Door
 from workers.web.guard import HUB_PATH, Guard
+from workers.web.headers import Headers
 from workers.web.streams import Streams
 
 log = logs.get("web")
@@ -47,6 +50,12 @@ TAGS = [
 ]
 
 
+class _Service(FastAPI):
+    def build_middleware_stack(self) -> ASGIApp:
+        """The headers go around what answers a bug too, which no other middleware does."""
+        return Headers(super().build_middleware_stack())
+
+
 def create_app(
     settings: Settings,
     ledger: Ledger,
@@ -60,7 +69,7 @@ def create_app(
     `local_only` says that the socket is bound to loopback: then, unless a token is set, only host names of this machine
     are answered. `clock` gives the present time, aware and in UTC.
     """
-    app = FastAPI(
+    app = _Service(
         title="Slugline",
         version=_version(),
         description="Streaming news ingestion: feeds in, living storylines and events out.",
@@ -69,11 +78,12 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    app.state.context = Context(settings=settings, ledger=ledger, redis=redis, clock=clock)
+    door = Door(settings.api_token, ledger, clock) if settings.api_token else None
+    app.state.context = Context(settings=settings, ledger=ledger, redis=redis, clock=clock, door=door)
     app.state.streams = Streams(ledger)
     app.add_middleware(
         Guard,
-        token=settings.api_token,
+        door=door,
         local_only=local_only and not settings.api_token,
         hub_bytes=settings.feed_max_bytes if settings.public_url else 0,
     )
@@ -83,6 +93,7 @@ def create_app(
     app.include_router(feeds.lists)
     app.include_router(eventlog.router)
     app.include_router(api.probes)
+    app.include_router(login.router)
     app.include_router(pages.router)
     if settings.public_url:
         app.include_router(websub.router())
@@ -108,7 +119,7 @@ def _operation_id(route: APIRoute) -> str:
 
 def _problem(request: Request, status: int, sentence: str, headers: Any = None) -> Response:
     """An error as the one who asked can read it: JSON for programs, a page for people."""
-    if request.url.path.startswith(JSON_PATHS):
+    if request.scope["path"].startswith(JSON_PATHS):
         return JSONResponse({"detail": sentence}, status, headers=headers)
     context: Context = request.app.state.context
     page = pages.render(request, "problem.html", context.clock(), status, code=status, sentence=sentence)
@@ -145,7 +156,7 @@ async def _ledger_away(request: Request, error: Exception) -> Response:
 
 
 async def _bug(request: Request, error: Exception) -> Response:
-    log.error("a request failed", path=HUB_PATH.sub("/websub/…", request.url.path), error=repr(error))
+    log.error("a request failed", path=HUB_PATH.sub("/websub/…", request.scope["path"]), error=repr(error))
     return _problem(request, 500, "Something went wrong here; the log of the web service says what.")
 
 

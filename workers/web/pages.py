@@ -19,6 +19,7 @@ from pipeline.ledger import articles, storylines
 from workers import digest
 from workers.web import queries, show
 from workers.web.context import MAX_ID, Here
+from workers.web.door import Session
 from workers.web.why import Why, read
 
 HERE = Path(__file__).resolve().parent
@@ -141,8 +142,10 @@ def _health(tx: Connection, now: datetime) -> Health:
 
 
 def render(request: Request, template: str, now: datetime, status: int = 200, **values: Any) -> HTMLResponse:
-    """Fill a template; everything in it is escaped."""
-    page = _templates.get_template(template).render(now=now, path=request.url.path, **values)
+    """Fill a template; everything in it is escaped. `csrf` is what its forms carry: empty where there is no session."""
+    session: Session | None = getattr(request.state, "session", None)
+    values["csrf"] = session.csrf if session else ""
+    page = _templates.get_template(template).render(now=now, path=request.scope["path"], **values)
     return HTMLResponse(page, status)
 
 
