@@ -127,7 +127,7 @@ DEAD = Metric(
     "slugline_dead_total",
     "counter",
     "articles",
-    "Articles that were given up, by stage and class of reason.",
+    "Articles that were given up, by stage and class of reason; those whose workers died are of the stage other.",
     {"stage": ("fetch", "embed", "file", OTHER), "class": CLASSES},
 )
 EMBEDS = Metric(

@@ -48,14 +48,14 @@ class Tally:
         self._sums: dict[str, float] = {}
         self._moved: dict[str, float] = {}
 
-    def count(self, metric: Metric, by: int = 1, **labels: str) -> None:
+    def count(self, metric: Metric, by: int = 1, /, **labels: str) -> None:
         """Add to a counter. A label whose name is a word of Python is given as `class_`."""
         if by:
             field = _field(metric, metric.values(_plain(labels)))
             with self._lock:
                 self._whole[field] = self._whole.get(field, 0) + by
 
-    def observe(self, metric: Metric, value: float, times: int = 1, **labels: str) -> None:
+    def observe(self, metric: Metric, value: float, times: int = 1, /, **labels: str) -> None:
         """Add a value to a histogram, `times` over; a negative one counts as 0."""
         if times <= 0:
             return
@@ -127,14 +127,7 @@ def read(client: redis.Redis) -> Read:
 
     Raises RedisError when Redis is away.
     """
-    try:
-        with client.pipeline(transaction=False) as pipe:
-            pipe.hgetall(TALLIES)
-            pipe.hgetall(PROGRESS)
-            raw, moved = pipe.execute()
-    except (ClientError, OSError) as error:
-        raise RedisError(f"Redis does not say what was counted ({error})") from error
-    found = {_text(field): _text(value) for field, value in raw.items()}
+    found = _hash(client, TALLIES)
     counters: dict[Metric, dict[Labels, int]] = {}
     histograms: dict[Metric, dict[Labels, Spread]] = {}
     for metric in TALLIED:
@@ -142,8 +135,21 @@ def read(client: redis.Redis) -> Read:
             histograms[metric] = {labels: _spread(found, metric, labels) for labels in metric.every()}
         else:
             counters[metric] = {labels: int(_number(found, _field(metric, labels))) for labels in metric.every()}
-    progress = {_text(name): _number({"at": _text(at)}, "at") for name, at in moved.items()}
-    return Read(counters, histograms, progress)
+    return Read(counters, histograms, progress(client))
+
+
+def progress(client: redis.Redis) -> dict[str, float]:
+    """When each service last got on, in seconds since 1970. Raises RedisError when Redis is away."""
+    moved = _hash(client, PROGRESS)
+    return {name: _number(moved, name) for name in moved}
+
+
+def _hash(client: redis.Redis, key: str) -> dict[str, str]:
+    try:
+        found: Any = client.hgetall(key)
+    except (ClientError, OSError) as error:
+        raise RedisError(f"Redis does not say what was counted ({error})") from error
+    return {_text(name): _text(value) for name, value in found.items()}
 
 
 def _spread(found: Mapping[str, str], metric: Metric, labels: Labels) -> Spread:

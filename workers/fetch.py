@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
-from pipeline import blocklist, queues
+from pipeline import blocklist, metrics, queues
 from pipeline.articles import EntryHint, repeats, versions
 from pipeline.articles import robots as robots_rules
 from pipeline.articles.versions import Change
@@ -40,6 +41,7 @@ from pipeline.ledger.work import Claim, Validators
 from pipeline.records import ArticleState, Entry, Extraction
 from pipeline.sandbox import Parser, Sandbox
 from pipeline.settings import Settings
+from pipeline.tally import Tally
 from workers import endings, logs, parsers
 from workers.endings import Ending, Read
 from workers.marks import Asked
@@ -77,9 +79,13 @@ def fetch_batch(job_id: str, ids: list[int]) -> dict[str, int]:
         raise SluglineError("fetch jobs run in `slugline worker fetch` only")
     settings, workers_own, ledger, tls = _surroundings
     with _living(workers_own, settings) as sandbox, contextlib.closing(ledger):
-        outcomes = Batch(settings, ledger, sandbox, job_id, tls).run(ids)
+        batch = Batch(settings, ledger, sandbox, job_id, tls)
+        outcomes = batch.run(ids)
+        batch.tally.moved("fetch", now().timestamp())
         with contextlib.suppress(RedisError, LedgerError):  # the work is done; the janitor dispatches as well
-            dispatch(ledger, queues.connect(settings.valkey_url), settings, now(), full_only=True)
+            client = queues.connect(settings.valkey_url)
+            batch.tally.send(client)
+            dispatch(ledger, client, settings, now(), full_only=True)
     return outcomes
 
 
@@ -110,6 +116,7 @@ class Batch:
         self, settings: Settings, ledger: Ledger, sandbox: Sandbox, job_id: str, tls: ssl.SSLContext | None = None
     ) -> None:
         self.settings = settings
+        self.tally = Tally()
         self._tls = tls
         self._ledger = ledger
         self._sandbox = sandbox
@@ -217,6 +224,7 @@ class Batch:
 
     def _count(self, ending: str) -> None:
         self._outcomes[ending] = self._outcomes.get(ending, 0) + 1
+        self.tally.count(metrics.FETCHES, outcome=ending)
 
 
 class Fetcher:
@@ -251,7 +259,7 @@ class Fetcher:
             read: Read = await self._read("article", *found, hint, Asked.of(claim))
             self._batch.settings.block_list.refuse(read[0].canonical_url or response.final_url)
         except RejectedError as error:
-            return endings.rejection(claim, error.reason, str(error))
+            return self._rejected(claim, error)
         except FetchError as error:
             if error.after:
                 await self._write(self._batch.hold_off, claim.host_key, error.after)
@@ -264,7 +272,11 @@ class Fetcher:
     async def _page(self, claim: Claim) -> Response:
         """The page's answer; asked for conditionally when a version of it is kept and only an edit is looked into."""
         await self._check_robots(claim.url, claim.host_key)
-        response = await self._client.get(claim.url, headers=_conditions(claim))
+        began = time.monotonic()
+        try:
+            response = await self._client.get(claim.url, headers=_conditions(claim))
+        finally:
+            self._batch.tally.observe(metrics.STAGE_SECONDS, time.monotonic() - began, stage="fetch")
         failed = classify(response)
         if failed is not None:
             raise failed
@@ -309,7 +321,9 @@ class Fetcher:
         """What becomes of an article whose page was not had: another attempt; else the article as its feed carried it;
         else an end with its reason."""
         if error.reason == blocklist.REASON:
-            return endings.rejection(claim, error.reason, str(error))
+            return self._rejected(claim, error)
+        tally, kind = self._batch.tally, metrics.class_of(error.reason)
+        tally.count(metrics.FETCH_FAILURES, class_=kind)
         delay = retry_delay(claim.attempts, error, self._batch.settings)
         if delay is None and (hint.content or hint.summary) and _may_stand_in(claim):
             with contextlib.suppress(SluglineError):
@@ -318,15 +332,29 @@ class Fetcher:
                     return await self._compared(claim, found)
         log.info("fetch failed", article=claim.id, url=claim.url, reason=error.reason, retry_in=delay)
         if error.reason in NO_PAGE or error.reason == "robots":
-            return endings.rejection(claim, error.reason, str(error))
+            return self._rejected(claim, error)
 
         def failed(tx: Connection, moment: datetime) -> str:
-            return work.fail(tx, claim, ArticleState.QUEUED, error.reason, str(error), moment, delay)
+            ending = work.fail(tx, claim, ArticleState.QUEUED, error.reason, str(error), moment, delay)
+            tally.count(metrics.DEAD, int(ending == "dead"), stage="fetch", class_=kind)
+            return ending
 
         return failed
 
+    def _rejected(self, claim: Claim, error: FetchError | RejectedError) -> Ending:
+        self._batch.tally.count(metrics.REJECTED, reason=error.reason)
+        return endings.rejection(claim, error.reason, str(error))
+
     async def _read(self, name: str, *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._reader, self._parser.call, name, *args)
+        return await asyncio.get_running_loop().run_in_executor(self._reader, self._timed, name, *args)
+
+    def _timed(self, name: str, *args: object) -> Any:
+        began = time.monotonic()
+        try:
+            return self._parser.call(name, *args)
+        finally:
+            pages = int(name == "article")
+            self._batch.tally.observe(metrics.STAGE_SECONDS, time.monotonic() - began, pages, stage="extract")
 
     async def _write(self, function: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, function, *args)

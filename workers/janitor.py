@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 
 import redis
 
-from pipeline import pressure
+from pipeline import metrics, pressure
 from pipeline.dispatch import dispatch, embed_again, embed_declared, recover
 from pipeline.embedding import version
 from pipeline.errors import LedgerError, RedisError
 from pipeline.ledger import Ledger, clock, reembed, retention
 from pipeline.settings import Settings
 from pipeline.storylines.options import FilingOptions
+from pipeline.tally import Tally
 from workers import logs
 from workers.process import Stop, now
 
@@ -33,8 +34,9 @@ TROUBLE_SECONDS = 5.0  # between tries while Redis or the ledger is away
 class Janitor:
     """`step` is one round; `run` repeats it. Any number may run: each of its acts is harmless when done twice."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, client: redis.Redis) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, client: redis.Redis, tally: Tally | None = None) -> None:
         self._settings = settings
+        self._tally = tally or Tally()
         self._ledger = ledger
         self._redis = client
         self._declared = self._recovered = self._looked = self._retired = datetime.min.replace(tzinfo=UTC)
@@ -65,12 +67,15 @@ class Janitor:
             self._hold_back(self._look_at_the_clock(moment), moment)
             done = recover(self._ledger, self._redis, settings, moment)
             self._recovered = moment
+            self._tally.count(metrics.PUT_BACK, done.returned)
+            self._tally.count(metrics.DEAD, done.dead, stage=metrics.OTHER, class_="worker")
             if done.returned or done.dead:
                 log.warning("put back", returned=done.returned, dead=done.dead)
         handed_out = dispatch(self._ledger, self._redis, settings, moment)
         self._embed_again(moment)
         if abs(moment - self._retired) >= RETIRE_EVERY:
             self._retire(moment)
+        self._tally.moved("janitor", moment.timestamp())
         return handed_out
 
     def _look_at_the_clock(self, moment: datetime) -> float:
@@ -128,6 +133,6 @@ class Janitor:
         )
 
 
-def run(settings: Settings, ledger: Ledger, client: redis.Redis, stop: Stop) -> None:
+def run(settings: Settings, ledger: Ledger, client: redis.Redis, stop: Stop, tally: Tally | None = None) -> None:
     """Run a janitor until asked to stop."""
-    Janitor(settings, ledger, client).run(stop)
+    Janitor(settings, ledger, client, tally).run(stop)

@@ -28,14 +28,15 @@ from pipeline.settings import Settings
 from pipeline.urls import mask
 from workers import logs
 from workers.process import now as utc_now
-from workers.web import api, changes, feeds, pages, websub
+from workers.web import api, changes, exposed, feeds, pages, websub
 from workers.web.context import MANY, ONE, Context
 from workers.web.guard import HUB_PATH, Guard
+from workers.web.measure import Measure
 
 log = logs.get("web")
 REDIS_SECONDS = 2.0  # a page or probe does not wait longer for Redis
 STOP_SECONDS = 5  # what is being answered may take so long after SIGTERM
-JSON_PATHS = ("/api/", "/healthz", "/readyz", "/openapi.json")
+JSON_PATHS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 TAGS = [
     {"name": "storylines", "description": "What the coverage is about; the clusterer alone changes them."},
     {"name": "articles", "description": "Coverage, one version of a text at a time."},
@@ -68,7 +69,8 @@ def create_app(
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    app.state.context = Context(settings=settings, ledger=ledger, redis=redis, clock=clock)
+    measure = Measure(ledger, redis)
+    app.state.context = Context(settings=settings, ledger=ledger, redis=redis, clock=clock, measure=measure)
     app.add_middleware(
         Guard,
         token=settings.api_token,
@@ -80,6 +82,7 @@ def create_app(
     app.include_router(feeds.router)
     app.include_router(feeds.lists)
     app.include_router(api.probes)
+    app.include_router(exposed.router)
     app.include_router(pages.router)
     if settings.public_url:
         app.include_router(websub.router())
