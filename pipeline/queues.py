@@ -23,6 +23,8 @@ QUEUES = (FETCH, BACKFILL, EMBED)
 EVENTS = "slugline:events"  # stream of published events; the stream id is `POSITION-0`
 
 HOLDS = "slugline:holds"  # what holds the wire back (`pressure`)
+TALLIES = "slugline:tallies"  # hash: what all processes have counted (`tally`)
+PROGRESS = "slugline:progress"  # hash: when each service last got on, in seconds since 1970 (`tally`)
 
 JOBS = {
     FETCH: "workers.fetch.fetch_batch",

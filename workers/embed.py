@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
 
-from pipeline import queues
+from pipeline import metrics, queues
 from pipeline.dispatch import dispatch
 from pipeline.embedding import Embedder, prepare
 from pipeline.errors import LeaseLostError, LedgerError, RedisError, SluglineError
 from pipeline.ledger import Ledger, reembed, storylines, work
 from pipeline.records import ArticleState, Vector
 from pipeline.settings import Settings
+from pipeline.tally import Tally
 from workers import logs
 from workers.process import now, owner
 
@@ -46,40 +48,55 @@ def _here() -> tuple[Settings, Ledger, Embedder]:
 def embed_batch(job_id: str, ids: list[int]) -> int:
     """The RQ job for articles. Returns how many vectors were recorded."""
     settings, ledger, embedder = _here()
-    done = embed_articles(settings, ledger, embedder, job_id, ids)
+    tally = Tally()
+    done = embed_articles(settings, ledger, embedder, job_id, ids, tally)
+    tally.moved("embed", now().timestamp())
     with contextlib.suppress(RedisError, LedgerError):  # the work is done; the janitor dispatches as well
-        dispatch(ledger, queues.connect(settings.valkey_url), settings, now(), full_only=True)
+        client = queues.connect(settings.valkey_url)
+        tally.send(client)
+        dispatch(ledger, client, settings, now(), full_only=True)
     return done
 
 
-def embed_articles(settings: Settings, ledger: Ledger, embedder: Embedder, job_id: str, ids: list[int]) -> int:
-    """Claim the articles of a job, embed them, record the vectors. Returns how many were recorded."""
-    name = owner()
+def embed_articles(
+    settings: Settings, ledger: Ledger, embedder: Embedder, job_id: str, ids: list[int], tally: Tally | None = None
+) -> int:
+    """Claim the articles of a job, embed them, record the vectors, count that. Returns how many were recorded."""
+    name, tally = owner(), tally or Tally()
     with ledger.write() as tx:
         claims = work.claim(tx, ids, ArticleState.FETCHED, job_id, name, now(), settings.lease_seconds)
         texts = work.texts_of(tx, claims)
     if not claims:
         return 0
     known = [claim for claim in claims if claim.id in texts]
+    began = time.monotonic()
     with _renewed(settings, ledger, job_id, name):
         made = encode(embedder, [prepare(*texts[claim.id]) for claim in known])
+    share = (time.monotonic() - began) / max(len(known), 1)
+    tally.observe(metrics.STAGE_SECONDS, share, len(known), stage="embed")
     vectors = dict(zip((claim.id for claim in known), made, strict=True))
     with ledger.write() as tx:
-        return sum(_record(tx, claim, vectors.get(claim.id, TEXT_MISSING), embedder.version) for claim in claims)
+        endings = [_record(tx, claim, vectors.get(claim.id, TEXT_MISSING), embedder.version, tally) for claim in claims]
+    for ending in endings:
+        tally.count(metrics.EMBEDS, outcome=ending)
+    return endings.count("embedded")
 
 
-def _record(tx: Connection, claim: work.Claim, made: Vector | str, version: str) -> bool:
-    """Write what came of one article. A lost lease is seen before anything is written, so the others are unharmed."""
+def _record(tx: Connection, claim: work.Claim, made: Vector | str, version: str, tally: Tally) -> str:
+    """Write what came of one article. A lost lease is seen before anything is written, so the others are unharmed.
+    Returns `embedded`, `failed` or `lease-lost`."""
     try:
         if not isinstance(made, str):
             work.finish_embed(tx, claim, version, storylines.pack(made), now())
-            return True
+            return "embedded"
         reason = "text-missing" if made == TEXT_MISSING else "embedding-failed"
         log.error("not embedded", article=claim.id, url=claim.url, error=made)
-        work.fail(tx, claim, ArticleState.FETCHED, reason, made, now(), None)
+        ending = work.fail(tx, claim, ArticleState.FETCHED, reason, made, now(), None)
+        tally.count(metrics.DEAD, int(ending == "dead"), stage="embed", class_=metrics.class_of(reason))
     except LeaseLostError as error:
         log.warning("too late", article=claim.id, error=str(error))
-    return False
+        return "lease-lost"
+    return "failed"
 
 
 def encode(embedder: Embedder, texts: Sequence[str]) -> list[Vector | str]:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pipeline import blocklist, queues
+from sqlalchemy import Connection
+
+from pipeline import blocklist, metrics, queues
 from pipeline.articles import EntryHint, repeats, versions
 from pipeline.articles import robots as robots_rules
 from pipeline.articles.versions import Change
@@ -38,7 +41,8 @@ from pipeline.ledger.work import Claim, Validators
 from pipeline.records import ArticleState, Entry, Extraction
 from pipeline.sandbox import Parser, Sandbox
 from pipeline.settings import Settings
-from workers import endings, logs, parsers
+from pipeline.tally import Tally
+from workers import conditional, endings, logs, parsers
 from workers.endings import Ending, Read
 from workers.marks import Asked
 from workers.process import now, owner
@@ -75,9 +79,13 @@ def fetch_batch(job_id: str, ids: list[int]) -> dict[str, int]:
         raise SluglineError("fetch jobs run in `slugline worker fetch` only")
     settings, workers_own, ledger, tls = _surroundings
     with _living(workers_own, settings) as sandbox, contextlib.closing(ledger):
-        outcomes = Batch(settings, ledger, sandbox, job_id, tls).run(ids)
+        batch = Batch(settings, ledger, sandbox, job_id, tls)
+        outcomes = batch.run(ids)
+        batch.tally.moved("fetch", now().timestamp())
         with contextlib.suppress(RedisError, LedgerError):  # the work is done; the janitor dispatches as well
-            dispatch(ledger, queues.connect(settings.valkey_url), settings, now(), full_only=True)
+            client = queues.connect(settings.valkey_url)
+            batch.tally.send(client)
+            dispatch(ledger, client, settings, now(), full_only=True)
     return outcomes
 
 
@@ -108,6 +116,7 @@ class Batch:
         self, settings: Settings, ledger: Ledger, sandbox: Sandbox, job_id: str, tls: ssl.SSLContext | None = None
     ) -> None:
         self.settings = settings
+        self.tally = Tally()
         self._tls = tls
         self._ledger = ledger
         self._sandbox = sandbox
@@ -215,6 +224,7 @@ class Batch:
 
     def _count(self, ending: str) -> None:
         self._outcomes[ending] = self._outcomes.get(ending, 0) + 1
+        self.tally.count(metrics.FETCHES, outcome=ending)
 
 
 class Fetcher:
@@ -253,7 +263,7 @@ class Fetcher:
             read: Read = await self._read("article", *found, hint, Asked.of(claim))
             self._batch.settings.block_list.refuse(read[0].canonical_url or response.final_url)
         except RejectedError as error:
-            return endings.rejection(claim, error.reason, str(error))
+            return self._rejected(claim, error)
         except FetchError as error:
             if error.after:
                 await self._write(self._batch.hold_off, claim.host_key, error.after)
@@ -262,12 +272,16 @@ class Fetcher:
             retry = error.reason == NO_PARSER or (error.reason in ONCE_MORE and claim.attempts == 1)
             failed = FetchError(str(error), reason=f"parser-{error.reason}", retry=retry)
             return await self._failed(claim, hint, failed, response)
-        return await self._compared(claim, read, _validators(response))
+        return await self._compared(claim, read, conditional.validators(response))
 
     async def _page(self, claim: Claim) -> Response:
         """The page's answer; asked for conditionally when a version of it is kept and only an edit is looked into."""
         await self._check_robots(claim.url, claim.host_key)
-        return await self._client.get(claim.url, headers=_conditions(claim))
+        began = time.monotonic()
+        try:
+            return await self._client.get(claim.url, headers=conditional.conditions(claim))
+        finally:
+            self._batch.tally.observe(metrics.STAGE_SECONDS, time.monotonic() - began, stage="fetch")
 
     async def _compared(self, claim: Claim, read: Read, validators: Validators = work.NO_VALIDATORS) -> Ending:
         """What becomes of a text, which may be a new version of one that is kept."""
@@ -310,21 +324,43 @@ class Fetcher:
         """What becomes of an article whose page was not had: another attempt; else the article as its feed carried it;
         else an end with its reason, and with the beginning of what was answered."""
         if error.reason == blocklist.REASON:
-            return endings.rejection(claim, error.reason, str(error))
+            return self._rejected(claim, error)
+        tally, kind = self._batch.tally, metrics.class_of(error.reason)
+        tally.count(metrics.FETCH_FAILURES, class_=kind)
         delay = retry_delay(claim.attempts, error, self._batch.settings)
-        if delay is None and (hint.content or hint.summary) and _may_stand_in(claim):
+        if delay is None and (hint.content or hint.summary) and conditional.may_stand_in(claim):
             with contextlib.suppress(SluglineError):
                 found: Read | None = await self._read("feed-text", hint, Asked.of(claim))
                 if found is not None:
                     return await self._compared(claim, found)
         log.info("fetch failed", article=claim.id, url=claim.url, reason=error.reason, retry_in=delay)
         if error.reason in NO_PAGE or error.reason == "robots":
-            return endings.rejection(claim, error.reason, str(error))
+            return self._rejected(claim, error)
 
-        return endings.failure(claim, error, delay, response)
+        return self._tallied(endings.failure(claim, error, delay, response), kind)
+
+    def _tallied(self, failure: Ending, kind: str) -> Ending:
+        def failed(tx: Connection, moment: datetime) -> str:
+            ending = failure(tx, moment)
+            self._batch.tally.count(metrics.DEAD, int(ending == "dead"), stage="fetch", class_=kind)
+            return ending
+
+        return failed
+
+    def _rejected(self, claim: Claim, error: FetchError | RejectedError) -> Ending:
+        self._batch.tally.count(metrics.REJECTED, reason=error.reason)
+        return endings.rejection(claim, error.reason, str(error))
 
     async def _read(self, name: str, *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._reader, self._parser.call, name, *args)
+        return await asyncio.get_running_loop().run_in_executor(self._reader, self._timed, name, *args)
+
+    def _timed(self, name: str, *args: object) -> Any:
+        began = time.monotonic()
+        try:
+            return self._parser.call(name, *args)
+        finally:
+            pages = int(name == "article")
+            self._batch.tally.observe(metrics.STAGE_SECONDS, time.monotonic() - began, pages, stage="extract")
 
     async def _write(self, function: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, function, *args)
@@ -343,26 +379,3 @@ def _hint(entry: Entry | None, repeated: frozenset[str]) -> EntryHint:
         feed_name=entry.feed_name,
         repeated=repeated,
     )
-
-
-def _conditions(claim: Claim) -> dict[str, str]:
-    """The headers that ask for a page only if it is another than the one that is kept (RFC 9110, 13.1). They are its
-    own validators, never its feed's."""
-    kept = claim.revision
-    if kept is None or not kept.filed or kept.from_feed:
-        return {}
-    named = (("if-none-match", kept.etag), ("if-modified-since", kept.last_modified))
-    return {name: value for name, value in named if value}
-
-
-def _validators(response: Response) -> Validators:
-    """What the page can be asked for by again: only where the URL that was asked for served it itself. Another page at
-    the end of another redirect may have the same date."""
-    if response.redirects:
-        return work.NO_VALIDATORS
-    return response.headers.get("etag"), response.headers.get("last-modified")
-
-
-def _may_stand_in(claim: Claim) -> bool:
-    """Whether the feed's text may take the place of the page's: not that of a whole page that is kept."""
-    return claim.revision is None or not claim.revision.filed or claim.revision.from_feed

@@ -11,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 
 import redis
 
-from pipeline import pressure, queues
+from pipeline import metrics, pressure, queues
 from pipeline.dispatch import dispatch, embed_again, embed_declared, recover
 from pipeline.embedding import version
 from pipeline.errors import LedgerError, RedisError
 from pipeline.ledger import Ledger, clock, reembed, retention
 from pipeline.settings import Settings
 from pipeline.storylines.options import FilingOptions
+from pipeline.tally import Tally
 from workers import logs
 from workers.process import Stop, now
 from workers.retiring import Round
@@ -35,8 +36,9 @@ TROUBLE_SECONDS = 5.0  # between tries while Redis or the ledger is away
 class Janitor:
     """`step` is one round; `run` repeats it. Any number may run: each of its acts is harmless when done twice."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, client: redis.Redis) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, client: redis.Redis, tally: Tally | None = None) -> None:
         self._settings = settings
+        self._tally = tally or Tally()
         self._ledger = ledger
         self._redis = client
         self._declared = self._recovered = self._looked = self._retired = datetime.min.replace(tzinfo=UTC)
@@ -70,6 +72,8 @@ class Janitor:
             self._bury()
             done = recover(self._ledger, self._redis, settings, moment)
             self._recovered = moment
+            self._tally.count(metrics.PUT_BACK, done.returned)
+            self._tally.count(metrics.DEAD, done.dead, stage=metrics.OTHER, class_="worker")
             if done.returned or done.dead:
                 log.warning("put back", returned=done.returned, dead=done.dead)
         handed_out = dispatch(self._ledger, self._redis, settings, moment)
@@ -77,6 +81,7 @@ class Janitor:
         self._embed_again(moment)
         if abs(moment - self._retired) >= RETIRE_EVERY:
             self._retire(moment)
+        self._tally.moved("janitor", moment.timestamp())
         return handed_out
 
     def _look_at_the_clock(self, moment: datetime) -> float:
@@ -131,6 +136,6 @@ class Janitor:
         )
 
 
-def run(settings: Settings, ledger: Ledger, client: redis.Redis, stop: Stop) -> None:
+def run(settings: Settings, ledger: Ledger, client: redis.Redis, stop: Stop, tally: Tally | None = None) -> None:
     """Run a janitor until asked to stop."""
-    Janitor(settings, ledger, client).run(stop)
+    Janitor(settings, ledger, client, tally).run(stop)

@@ -17,11 +17,13 @@ import redis
 from redis.exceptions import RedisError as ClientError
 from redis.exceptions import ResponseError, WatchError
 
+from pipeline import metrics
 from pipeline.errors import FencedError, LedgerError, RedisError
 from pipeline.ledger import Ledger, events, redaction, roles
 from pipeline.queues import EVENTS
 from pipeline.records import Event
 from pipeline.settings import Settings
+from pipeline.tally import Tally
 from workers import logs
 from workers.process import Stop, is_time, now, owner
 
@@ -39,8 +41,9 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 class Relay:
     """`step` publishes what waits and returns; `run` repeats it."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, client: redis.Redis) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, client: redis.Redis, tally: Tally | None = None) -> None:
         self._settings = settings
+        self._tally = tally or Tally()
         self._ledger = ledger
         self._redis = client
         self._owner = owner()
@@ -76,8 +79,10 @@ class Relay:
             self._token, self._look_at = None, NEVER
             return 0
         published = self._publish()
+        self._tally.count(metrics.PUBLISHED, published)
         self._withdraw()
         self._expire(moment)
+        self._tally.moved(ROLE, moment.timestamp())
         return published
 
     def _lead(self, moment: datetime) -> bool:

@@ -11,6 +11,7 @@ from pipeline import queues
 from pipeline.ledger import Ledger, open_ledger
 from pipeline.settings import Settings
 from workers import logs, process
+from workers.counting import counting
 
 if TYPE_CHECKING:
     from pipeline.sandbox import Sandbox
@@ -27,9 +28,10 @@ def poller(settings: Settings) -> None:
     try:
         stop = process.Stop.on_signals()
         ledger = open_ledger(settings.ledger_url)
-        made = Poller(settings, ledger, queues.connect(settings.valkey_url), sandbox)
-        gc.freeze()  # what was imported stays: looking through it again and again took a tenth of a poller's time
-        asyncio.run(polling(settings, ledger, made, stop))
+        with counting(settings) as tally:
+            made = Poller(settings, ledger, queues.connect(settings.valkey_url), sandbox, tally)
+            gc.freeze()  # what was imported stays: looking through it again and again took a tenth of a poller's time
+            asyncio.run(polling(settings, ledger, made, stop))
         ledger.close()
     finally:
         sandbox.close()
@@ -92,10 +94,15 @@ def clusterer(settings: Settings) -> None:
 
     stop = process.Stop.on_signals()
     ledger = open_ledger(settings.ledger_url)
-    filer = Clusterer(
-        ledger, version(settings.model), batch=settings.file_batch, leader_seconds=settings.leader_seconds
-    )
-    filer.run(stop)
+    with counting(settings) as tally:
+        filer = Clusterer(
+            ledger,
+            version(settings.model),
+            batch=settings.file_batch,
+            leader_seconds=settings.leader_seconds,
+            tally=tally,
+        )
+        filer.run(stop)
     ledger.close()
 
 
@@ -104,7 +111,8 @@ def relay(settings: Settings) -> None:
 
     stop = process.Stop.on_signals()
     ledger = open_ledger(settings.ledger_url)
-    Relay(settings, ledger, queues.connect(settings.valkey_url)).run(stop)
+    with counting(settings) as tally:
+        Relay(settings, ledger, queues.connect(settings.valkey_url), tally).run(stop)
     ledger.close()
 
 
@@ -113,7 +121,8 @@ def janitor(settings: Settings) -> None:
 
     stop = process.Stop.on_signals()
     ledger = open_ledger(settings.ledger_url)
-    work.run(settings, ledger, queues.connect(settings.valkey_url), stop)
+    with counting(settings) as tally:
+        work.run(settings, ledger, queues.connect(settings.valkey_url), stop, tally)
     ledger.close()
 
 

@@ -20,8 +20,8 @@ from tests.chaos.machine import Machine
 from tests.chaos.press import Press
 
 LISTS = "queues workers workers: queue: clean_registries: suspended finished: failed: wip:".split()
-KEPT_KEYS = (EVENTS, *(f"rq:{name}" for name in LISTS))
-"""What may lie in Redis without a time to live: RQ's lists of its queues and workers, and the stream."""
+KEPT_KEYS = (EVENTS, "slugline:tallies", "slugline:progress", *(f"rq:{name}" for name in LISTS))
+"""What may lie in Redis without a time to live: RQ's lists of its queues and workers, the stream, and the counters."""
 
 
 class Reader(threading.Thread):

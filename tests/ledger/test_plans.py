@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from pipeline.ledger import Ledger, apart, articles, events, lives, polls, storylines, told, work
+from pipeline.ledger import Ledger, apart, articles, events, figures, lives, polls, storylines, told, work
 from pipeline.ledger.engine import Ledger as Opened
 from pipeline.records import ArticleState
 from tests.ledger.making import START, VERSION, at, entry
@@ -104,6 +104,7 @@ HOT: dict[str, Callable[[Connection], Any]] = {
     "lives due": lambda tx: lives.due(tx, START, 100),
     "arrivals": lambda tx: lives.arrivals(tx, 1, 300),
     "filed_since": lambda tx: lives.filed_since(tx, [at(-86_400), at(-3600)]),
+    "figures": lambda tx: figures.figures(tx, START),
     "claim_due": lambda tx: polls.claim_due(tx, START, "poller", 60.0, 32),
 }
 _ENTRIES = [  # known by key, by URL, and not at all

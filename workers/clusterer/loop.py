@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
 
+from pipeline import metrics
 from pipeline.errors import FencedError, InputError, LedgerError, SluglineError
 from pipeline.ledger import Ledger, commands, forgotten, reembed, roles, storylines
 from pipeline.ledger import lives as ledger_lives
 from pipeline.records import Article
 from pipeline.storylines.filing import Decision, FilingOptions
-from workers import logs
+from pipeline.tally import Tally
+from workers import counting, logs
 from workers.clusterer import commands as commanded
 from workers.clusterer import keeping, lives, thoughts
 from workers.clusterer.memory import Memory
@@ -46,10 +48,12 @@ class Clusterer:
         batch: int = 64,
         leader_seconds: float = 10.0,
         keep_every: int = keeping.KEEP_EVERY,
+        tally: Tally | None = None,
     ) -> None:
         """`version` names the vectors to file by: those of another model or preparation are never compared. What is
         remembered is stored after every `keep_every` articles."""
         self._ledger = ledger
+        self._tally = tally or Tally()
         self._version = version
         self._options = options
         self._batch = batch
@@ -104,6 +108,7 @@ class Clusterer:
             self._attend(moment, idle=not filed)
             self._keep(moment, idle=not done + filed)
             self._take_up(moment)
+            self._tally.moved(ROLE, moment.timestamp())
             return done + filed
         except FencedError as error:
             log.warning("no longer the active one", error=str(error))
@@ -204,6 +209,7 @@ class Clusterer:
         if not batch:
             return 0
         self._at_work = None
+        counted, start = Tally(), time.monotonic()  # what is rolled back does not count
         try:
             with self._ledger.write() as tx:
                 self._guard(tx)
@@ -212,10 +218,14 @@ class Clusterer:
                     self._at_work = article.id
                     place = places.get(article.id)
                     if place is None:
-                        self._file_one(tx, article, moment)
+                        kind = self._file_one(tx, article, moment)
                     else:
-                        self._tell_again(tx, article, place, moment)
-                    self.latencies.append(time.perf_counter() - began)
+                        kind = self._tell_again(tx, article, place, moment)
+                    took = time.perf_counter() - began
+                    self.latencies.append(took)
+                    if kind is not None:
+                        reached = moment + timedelta(seconds=time.monotonic() - start)
+                        counting.filed(counted, article, kind, reached, took)
                 self._at_work = None
         except (LedgerError, MemoryError):
             raise
@@ -225,6 +235,7 @@ class Clusterer:
             self._stumbled(self._at_work, error, moment)
             return 1  # not idle: there is more to do at once
         self._suspect = None
+        self._tally.take(counted)
         log.info("filed", articles=len(batch), storylines=len(self._memory.filing))
         return len(batch)
 
@@ -305,12 +316,14 @@ class Clusterer:
     def _park(self, tx: Connection, article: int, error: Exception, moment: datetime) -> None:
         words = str(error) if isinstance(error, SluglineError) else f"{type(error).__name__}: {error}"
         storylines.park(tx, article, UNFILABLE, words, moment)
+        self._tally.count(metrics.DEAD, stage="file", class_="filing")
         log.error("article parked", article=article, reason=UNFILABLE, error=words)
 
-    def _file_one(self, tx: Connection, article: Article, moment: datetime) -> None:
+    def _file_one(self, tx: Connection, article: Article, moment: datetime) -> str | None:
+        """Returns `original` or `duplicate`; None when the article was parked."""
         decision = self._decide(tx, article, moment)
         if decision is None:
-            return
+            return None
         storyline = decision.storyline
         if storyline is None:
             storyline = storylines.open_one(tx, moment, lang=article.lang)
@@ -328,8 +341,9 @@ class Clusterer:
             lead=lead,
             now=moment,
         )
+        return "original" if decision.copy_of is None else "duplicate"
 
-    def _tell_again(self, tx: Connection, article: Article, place: storylines.Place, moment: datetime) -> None:
+    def _tell_again(self, tx: Connection, article: Article, place: storylines.Place, moment: datetime) -> str:
         """A new version of an article that was filed: it stays where it is, and only what is told changes.
 
         What filing remembers of it stays as it was first filed. A live blog goes from topic to topic, and its storyline
@@ -338,6 +352,7 @@ class Clusterer:
         self._memory.tell_again(tx, article, place.storyline)
         headline, lead = self._memory.tell(tx, place.storyline)
         storylines.tell_again(tx, article, place, headline=headline, lead=lead, now=moment)
+        return "updated"
 
     def _decide(self, tx: Connection, article: Article, moment: datetime) -> Decision | None:
         """Where the article belongs; None when it cannot be said and the article was parked. Deciding changes nothing

@@ -19,6 +19,7 @@ from pipeline.ledger import Ledger, hosts, polls
 from pipeline.ledger.polls import Turn
 from pipeline.sandbox import Sandbox
 from pipeline.settings import NO_CONTACT, Settings
+from pipeline.tally import Tally
 from workers import logs
 from workers.poller.ask import Asker
 from workers.poller.outcome import LaterError
@@ -39,8 +40,16 @@ LEASE_SECONDS = 60.0  # a poller that has not renewed its leases for this long i
 class Poller:
     """Polls with many requests in flight, one at a time for each host among all pollers of the ledger."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, client: redis.Redis | None, sandbox: Sandbox) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        client: redis.Redis | None,
+        sandbox: Sandbox,
+        tally: Tally | None = None,
+    ) -> None:
         self._settings = settings
+        self._tally = tally or Tally()
         self._ledger = ledger
         self._redis = client
         self._sandbox = sandbox
@@ -49,7 +58,7 @@ class Poller:
         self._dispatcher = ThreadPoolExecutor(1, thread_name_prefix="dispatcher")
         self._dispatching: Future[None] | None = None
         self._pressure = 0.0  # on polls
-        self._recorder = Recorder(settings, ledger, self._dispatch_soon, lambda: self._pressure)
+        self._recorder = Recorder(settings, ledger, self._dispatch_soon, lambda: self._pressure, self._tally)
 
     async def run(self, stop: Stop) -> None:
         """Poll until `stop`; polls in flight then have a few seconds to end, the others are left to the next poller.
@@ -60,7 +69,7 @@ class Poller:
         if NO_CONTACT in settings.user_agent:
             log.warning("publishers cannot tell who asks; put your contact into SLUGLINE_USER_AGENT")
         reader = Reader(self._sandbox)
-        pushed = PushReader(settings, self._ledger, reader.read, self._dispatch_soon)
+        pushed = PushReader(settings, self._ledger, reader.read, self._dispatch_soon, self._tally)
         async with Client(
             user_agent=settings.user_agent,
             allow_networks=settings.allow_networks,
@@ -91,8 +100,10 @@ class Poller:
         out."""
         room = self._settings.poll_concurrency - len(self._running)
         if self._pressure >= 1.0:
+            self._moved()
             return False
         if room <= 0:
+            self._moved()
             return True
         token = uuid.uuid4().hex
         try:
@@ -103,11 +114,15 @@ class Poller:
                 if not stop.is_set():
                     await asyncio.sleep(IDLE_SECONDS)
             return False
+        self._moved()
         for turn in turns:
             task = asyncio.create_task(self._poll(asker, turn, token))
             self._running[task] = (turn.feed.id, token, time.monotonic())
             task.add_done_callback(self._running.pop)
         return len(turns) == room
+
+    def _moved(self) -> None:
+        self._tally.moved("poller", now().timestamp())
 
     async def _end(self) -> None:
         if self._running:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, update
 
+from pipeline import metrics
 from pipeline.errors import FeedError, LedgerError, SandboxError
 from pipeline.feeds import websub
 from pipeline.feeds.identity import rekeyed
@@ -22,6 +23,7 @@ from pipeline.ledger import Ledger, articles, feeds, pushes, subscriptions
 from pipeline.ledger.schema import feeds as feed_table
 from pipeline.records import Feed, FeedDocument, Push
 from pipeline.settings import Settings
+from pipeline.tally import Tally
 from workers import logs
 from workers.poller import trouble
 from workers.poller.outcome import LaterError
@@ -46,8 +48,11 @@ class PushReader:
     """Takes pushes and records their entries. `read` reads a body in the sandbox; `found` is called, in a thread, after
     a push that brought articles."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, read: Read, found: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, read: Read, found: Callable[[], None], tally: Tally | None = None
+    ) -> None:
         self._settings = settings
+        self._tally = tally or Tally()
         self._ledger = ledger
         self._read = read
         self._found = found
@@ -138,6 +143,7 @@ class PushReader:
             log.warning("another poller took over", feed=feed.id)
             return
         log.info("pushed", feed=feed.id, entries=len(entries), new=recorded.articles)
+        self._tally.count(metrics.TAKEN_IN, recorded.articles, by="push")
         if recorded.articles:
             self._found()
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from pipeline import pressure
+from pipeline import metrics, pressure
 from pipeline.errors import LedgerError
 from pipeline.feeds import identity
 from pipeline.feeds.freshness import freshness
@@ -22,6 +22,7 @@ from pipeline.feeds.schedule import SPREAD, Bounds, Due, next_poll
 from pipeline.ledger import Ledger, articles, hosts, polls
 from pipeline.records import Feed
 from pipeline.settings import Settings
+from pipeline.tally import Tally
 from workers import logs
 from workers.poller import trouble
 from workers.poller.moving import moved
@@ -66,8 +67,10 @@ class Recorder:
         ledger: Ledger,
         found: Callable[[], None],
         pressed: Callable[[], float] = lambda: 0.0,
+        tally: Tally | None = None,
     ) -> None:
         self._ledger = ledger
+        self._tally = tally or Tally()
         self._found, self._pressed = found, pressed
         self._blocked = settings.block_list
         self._bounds = Bounds(min_seconds=settings.poll_min_seconds, max_seconds=settings.poll_max_seconds)
@@ -134,8 +137,20 @@ class Recorder:
             refused = Polled(asked=job.polled.asked, outcome=unforeseen(error))
             self._record([replace(job, polled=refused)])
             return
+        self._count(jobs, new)
         if new:
             self._found()
+
+    def _count(self, jobs: Sequence[Job], new: int) -> None:
+        moment = now()
+        self._tally.count(metrics.TAKEN_IN, new, by="poll")
+        for job in jobs:
+            outcome = job.polled.outcome
+            ending = "failed" if outcome.error_reason else "unmodified" if outcome.not_modified else "read"
+            self._tally.count(metrics.POLLS, outcome=ending)
+            self._tally.observe(metrics.STAGE_SECONDS, (moment - job.polled.asked).total_seconds(), stage="poll")
+            if outcome.error_reason:
+                self._tally.count(metrics.POLL_FAILURES, class_=metrics.class_of(outcome.error_reason))
 
     def _write(self, tx: Connection, jobs: list[Job]) -> int:
         moment, new = now(), 0
@@ -221,6 +236,7 @@ class Recorder:
         due = moment + LATER * self._random.uniform(0.5, 1.0)
         with self._ledger.write() as tx:
             polls.record(tx, feed.id, token, {"due": due, "due_reason": f"put off: {why}"})
+        self._tally.count(metrics.POLLS, outcome="put-off")
 
     def close(self) -> None:
         """Finish what is being written."""

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from redis.exceptions import RedisError as ClientError
 from sqlalchemy.exc import NoResultFound, SQLAlchemyError
 
-from pipeline import pressure, queues
+from pipeline import metrics, pressure, queues, tally
 from pipeline.errors import LedgerError, RedisError
 from pipeline.ledger import articles, commands, dead, events, storylines
 from pipeline.records import ArticleState
@@ -226,8 +226,10 @@ async def healthz() -> models.Alive:
 @probes.head("/readyz", include_in_schema=False)
 @probes.get("/readyz", responses={503: {"model": models.Readiness, "description": "One of them is away"}})
 def readyz(here: Here, response: Response) -> models.Readiness:
-    """Whether the ledger and Redis answer, each by name."""
-    found = models.Readiness(ready=False, ledger=_check_ledger(here), redis=_check_redis(here))
+    """Whether the ledger and Redis answer, each by name; and when each service last got on."""
+    found = models.Readiness(
+        ready=False, ledger=_check_ledger(here), redis=_check_redis(here), progress=_progress(here)
+    )
     found.ready = found.ledger.ok and found.redis.ok
     response.status_code = 200 if found.ready else 503
     return found
@@ -242,6 +244,17 @@ def _check_ledger(here: Context) -> models.Check:
     except SQLAlchemyError as error:
         return models.Check(ok=False, detail=f"the ledger answers with an error ({type(error).__name__})")
     return models.Check(ok=True, detail="answers")
+
+
+def _progress(here: Context) -> dict[str, float | None] | None:
+    try:
+        moved = tally.progress(here.redis) if here.redis is not None else None
+    except RedisError:
+        return None
+    if moved is None:
+        return None
+    moment = here.clock().timestamp()
+    return {name: round(max(0.0, moment - moved[name]), 1) if name in moved else None for name in metrics.SERVICES}
 
 
 def _check_redis(here: Context) -> models.Check:

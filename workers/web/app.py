@@ -29,17 +29,18 @@ from pipeline.settings import Settings
 from pipeline.urls import mask
 from workers import logs
 from workers.process import now as utc_now
-from workers.web import api, changes, eventlog, feeds, login, pages, websub
+from workers.web import api, changes, eventlog, exposed, feeds, login, pages, websub
 from workers.web.context import MANY, ONE, Context
 from workers.web.door import Door
 from workers.web.guard import HUB_PATH, Guard
 from workers.web.headers import Headers
+from workers.web.measure import Measure
 from workers.web.streams import Streams
 
 log = logs.get("web")
 REDIS_SECONDS = 2.0  # a page or probe does not wait longer for Redis
 STOP_SECONDS = 5  # what is being answered may take so long after SIGTERM
-JSON_PATHS = ("/api/", "/healthz", "/readyz", "/openapi.json")
+JSON_PATHS = ("/api/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 TAGS = [
     {"name": "storylines", "description": "What the coverage is about; the clusterer alone changes them."},
     {"name": "articles", "description": "Coverage, one version of a text at a time."},
@@ -79,7 +80,9 @@ def create_app(
         generate_unique_id_function=_operation_id,
     )
     door = Door(settings.api_token, ledger, clock) if settings.api_token else None
-    app.state.context = Context(settings=settings, ledger=ledger, redis=redis, clock=clock, door=door)
+    app.state.context = Context(
+        settings=settings, ledger=ledger, redis=redis, clock=clock, measure=Measure(ledger, redis), door=door
+    )
     app.state.streams = Streams(ledger)
     app.add_middleware(
         Guard,
@@ -94,6 +97,7 @@ def create_app(
     app.include_router(eventlog.router)
     app.include_router(api.probes)
     app.include_router(login.router)
+    app.include_router(exposed.router)
     app.include_router(pages.router)
     if settings.public_url:
         app.include_router(websub.router())

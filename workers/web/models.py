@@ -309,6 +309,10 @@ class Readiness(BaseModel):
     ready: bool
     ledger: Check
     redis: Check
+    progress: dict[str, float | None] | None = Field(
+        description="Seconds since each service last got on, null for one that never did; null when Redis does not "
+        "answer. It does not decide whether this service is ready."
+    )
 
 
 class Alive(BaseModel):
