@@ -16,7 +16,7 @@ from pipeline.ledger import Ledger, connect, logouts
 from pipeline.ledger.schema import logouts as logout_table
 from pipeline.settings import Settings
 from tests.web.newsroom import NOW, served
-from workers.janitor import LOGOUTS_KEPT
+from workers.retiring import LOGOUTS_KEPT
 from workers.web.attempts import MOST
 from workers.web.door import COOKIE, LASTS, Door, ForgedError
 from workers.web.login import local
