@@ -13,6 +13,9 @@ from tests.chaos.machine import Machine
 from tests.chaos.press import Press
 
 
+KILL_TRIES = 30
+
+
 @dataclass(frozen=True)
 class Fault:
     """`act` returns the moment (monotonic) from which recovery counts."""
@@ -25,9 +28,13 @@ class Fault:
         return self.on in {"", "postgresql" if machine.postgres else "sqlite"}
 
 
-def _kill(role: str, machine: Machine, _press: Press, _seconds: float) -> float:
-    assert machine.kill(role), f"no {role} to kill: {machine.errors()[-2000:]}"
-    return time.monotonic()
+def _kill(role: str, machine: Machine, press: Press, _seconds: float) -> float:
+    """Work-horses and parsers are there only while there is work for them, so some is given until one is caught."""
+    for _ in range(KILL_TRIES):
+        if machine.kill(role):
+            return time.monotonic()
+        press.publish(4)
+    raise AssertionError(f"no {role} to kill: {machine.errors()[-2000:]}")
 
 
 def _flush(machine: Machine, _press: Press, _seconds: float) -> float:
@@ -80,6 +87,7 @@ def _clock(offset: str, machine: Machine, _press: Press, seconds: float) -> floa
 def _end_all(machine: Machine, _press: Press, _seconds: float) -> float:
     machine.run.process.kill()
     machine.run.wait(10)
+    machine.run.end()  # there is nothing to be ended any more, only what its output went to
     machine.start()
     return time.monotonic()
 

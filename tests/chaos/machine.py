@@ -157,7 +157,7 @@ class Machine:
         found = self.run.children().get(role)
         return [found] if found else []
 
-    def kill(self, role: str, seconds: float = 10.0) -> bool:
+    def kill(self, role: str, seconds: float = 2.0) -> bool:
         """SIGKILL to one process of that role as soon as there is one. Returns whether there was."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

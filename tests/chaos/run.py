@@ -21,7 +21,7 @@ START_SECONDS = 120.0
 RECOVERY_SECONDS = 90.0
 QUIET_SECONDS = 120.0
 TOLD_SECONDS = 30.0
-LEFT_JOBS_SECONDS = 150.0  # until RQ takes the job of a worker that was killed as lost, and its next look
+LEFT_JOBS_SECONDS = 30.0  # until the janitor has looked twice for orphans
 
 
 @dataclass
