@@ -12,7 +12,6 @@ from functools import partial
 from tests.chaos.machine import Machine
 from tests.chaos.press import Press
 
-
 KILL_TRIES = 30
 
 
