@@ -73,9 +73,11 @@ def check_relatives(ledger: Ledger, call: int, gold: dict[str, str], found: dict
         assert storyline is not None
         related = {one.id: one.reason for one in digest.of(tx, storyline).related}
     for label in ("boat-strikes", "opec-letter"):
-        ((most, _),) = Counter(found[key] for key in gold if gold[key] == label).most_common(1)
-        assert most != call, label
-        assert "runner-up" in related.get(most, ""), (label, most, related)
+        held = Counter(found[key] for key in gold if gold[key] == label).most_common()
+        assert held[0][0] != call, label
+        # In some orders of arrival it is told in two storylines; either may be the one that came near the call.
+        near = [one for one, count in held if one != call and count > 1]
+        assert any("runner-up" in related.get(one, "") for one in near), (label, held, related)
 
 
 @pytest.mark.timeout(400)

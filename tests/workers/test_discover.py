@@ -162,7 +162,7 @@ def test_candidates_beyond_the_limit_are_counted_not_asked(
 def test_the_search_ends_in_time(
     settings: Settings, sqlite_ledger: Ledger, readers: Sandbox, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discover, "SECONDS", 0.5)
+    monkeypatch.setattr(discover, "SECONDS", 2.0)
     site.pages |= {"/": Answer(HOME), "/rss.xml": site.hang, "/comments/feed": site.hang}
     with pytest.raises(FeedError):
         discover.discover(settings, sqlite_ledger, readers, site.url("/"))

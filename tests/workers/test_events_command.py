@@ -100,7 +100,7 @@ def test_following_prints_what_happens_until_it_is_interrupted(log: Ledger) -> N
             happen(log, 2)
             assert [json.loads(child.stdout.readline())["position"] for _ in range(2)] == [1002, 1003]
             child.send_signal(signal.SIGINT)
-            _, errors = child.communicate(timeout=20)
+            _, errors = child.communicate(timeout=60)
         finally:
             child.kill()
     assert (child.returncode, errors) == (130, "")
