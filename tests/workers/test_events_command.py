@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,15 @@ def test_events_that_are_kept_no_more_are_named(log: Ledger) -> None:
 def test_following_prints_what_happens_until_it_is_interrupted(log: Ledger) -> None:
     command = [sys.executable, "-m", "workers.cli", "events", "tail", "-n", "1", "--follow", "--json"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell has what it starts in the background ignore SIGINT, and the tests may have been started so.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread here forks
+    ) as child:
         try:
             assert child.stdout is not None
             assert json.loads(child.stdout.readline())["position"] == 1001
