@@ -60,7 +60,8 @@ RETRY_MOST_SECONDS = 3600.0
 NO_PAGE = frozenset({"not-found", "gone", "login", "payment", "legal"})
 # Of the sandbox. A page is read once more, for the machine may have been busy or short of memory; that there was no
 # parser at all says nothing about the page.
-ONCE_MORE, NO_PARSER = frozenset({"timeout", "crashed", "memory"}), "gone"
+ONCE_MORE = frozenset({"parser-timeout", "parser-crashed", "parser-memory"})
+NO_PARSER = "parser-gone"
 
 _surroundings: tuple[Settings, Sandbox, Ledger, ssl.SSLContext] | None = None
 
@@ -269,8 +270,9 @@ class Fetcher:
                 await self._write(self._batch.hold_off, claim.host_key, error.after)
             return await self._failed(claim, hint, error, response)
         except SandboxError as error:
-            retry = error.reason == NO_PARSER or (error.reason in ONCE_MORE and claim.attempts == 1)
-            failed = FetchError(str(error), reason=f"parser-{error.reason}", retry=retry)
+            reason = f"parser-{error.reason}"
+            retry = reason == NO_PARSER or (reason in ONCE_MORE and claim.reason not in ONCE_MORE)
+            failed = FetchError(str(error), reason=reason, retry=retry)
             return await self._failed(claim, hint, failed, response)
         return await self._compared(claim, read, conditional.validators(response))
 

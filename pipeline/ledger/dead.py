@@ -144,6 +144,7 @@ def _renew(tx: Connection, now: datetime, dead: ColumnElement[bool]) -> int:
         "state": case((exists().where(following), ArticleState.FETCHED), else_=ArticleState.QUEUED),
         "generation": articles.c.generation + 1,
         "attempts": 0,
+        "deaths": 0,
         "reason": None,
         "error": None,
         "due": now,

@@ -144,6 +144,7 @@ _ANEW: Mapping[str, Any] = {
     "generation": articles.c.generation + 1,
     "revisions": articles.c.revisions + 1,
     "attempts": 0,
+    "deaths": 0,
     "reason": None,
     "error": None,
     "job_id": None,

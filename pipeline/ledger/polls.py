@@ -83,7 +83,7 @@ def _waiting(now: datetime, size: int) -> Select[Any]:
         .outerjoin(host_rows, host_rows.c.host_key == feeds.c.host_key)
         .where(feeds.c.state == FeedState.ACTIVE, feeds.c.due <= now)
         .where(or_(feeds.c.lease_until.is_(None), feeds.c.lease_until < now))
-        .order_by(feeds.c.due)
+        .order_by(feeds.c.due, feeds.c.id)
         .limit(size)
         .with_for_update(skip_locked=True, of=feeds)
     )
@@ -118,7 +118,7 @@ def _take(tx: Connection, choice: _Choice, now: datetime, token: str, lease: flo
     ids = list(choice.taken)
     until = now + timedelta(seconds=lease)
     tx.execute(update(feeds).where(feeds.c.id.in_(ids)).values(lease_token=token, lease_until=until))
-    found = listed(tx, select(feeds).where(feeds.c.id.in_(ids)).order_by(feeds.c.due))
+    found = listed(tx, select(feeds).where(feeds.c.id.in_(ids)).order_by(feeds.c.due, feeds.c.id))
     return [Turn(one, (choice.taken[one.id][1] - now).total_seconds()) for one in found]
 
 

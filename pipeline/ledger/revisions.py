@@ -56,6 +56,7 @@ class Revision:
             "reason": self.reason or reason,
             "error": self.error or error,
             "attempts": 0,
+            "deaths": 0,
             "futile": articles.c.futile + 1,
             "previous": None,
         }

@@ -113,6 +113,7 @@ articles = Table(
     Column("priority", Integer, nullable=False, server_default="0"),
     Column("due", UtcDateTime, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("deaths", Integer, nullable=False, server_default="0"),  # of the attempts: their worker died
     Column("job_id", CleanText),  # the RQ job this was handed to; it is the token of the lease as well
     Column("lease_owner", CleanText),  # empty while the job waits in Redis
     Column("lease_until", UtcDateTime),

@@ -34,12 +34,17 @@ SCANS = 8  # goes in one hand-out: more than one only where few hosts have very 
 
 Validators = tuple[str | None, str | None]  # ETag and Last-Modified, opaque, of the URL that served the page
 NO_VALIDATORS: Validators = (None, None)
-_CLEAR: Mapping[str, Any] = {"attempts": 0, "reason": None, "error": None}
+_AFRESH: Mapping[str, Any] = {"attempts": 0, "deaths": 0}
+_CLEAR: Mapping[str, Any] = {**_AFRESH, "reason": None, "error": None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """An article that this worker may work on; `revision` is what stands of it until now, when it was edited."""
+    """An article that this worker may work on.
+
+    `attempts` counts this one and those that failed, not those whose worker died; `reason` is why the one before
+    failed. `revision` is what stands of it until now, when it was edited.
+    """
 
     id: int
     generation: int
@@ -48,17 +53,19 @@ class Claim:
     attempts: int
     job_id: str
     owner: str
+    reason: str | None = None
     revision: Revision | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A hand-out or lease whose time ran out. `owner` is empty when no worker ever claimed it."""
+    """A hand-out or lease whose time ran out. `owner` is empty when no worker ever claimed it; `deaths` is how many
+    workers it has cost before."""
 
     id: int
     job_id: str
     owner: str | None
-    attempts: int
+    deaths: int
 
 
 def due_for_fetch(tx: Connection, now: datetime, limit: int, priority: int | None = None) -> list[tuple[int, str]]:
@@ -134,9 +141,10 @@ def claim(
             generation=row["generation"],
             url=row["url"],
             host_key=row["host_key"],
-            attempts=row["attempts"] + 1,
+            attempts=row["attempts"] + 1 - row["deaths"],
             job_id=job_id,
             owner=owner,
+            reason=row["reason"],
             revision=revisions.of(row),
         )
         for row in rows
@@ -256,7 +264,7 @@ def fail(
         return "dead"
     if state is ArticleState.QUEUED:
         return _keep(tx, done, done.revision, reason, error, now)
-    _end(tx, done, state, ArticleState.EMBEDDED, now, embedded=now, attempts=0, reason=reason, error=error)
+    _end(tx, done, state, ArticleState.EMBEDDED, now, embedded=now, **_AFRESH, reason=reason, error=error)
     revisions.copy_vectors(tx, done.id, done.revision.generation, done.generation, now)
     return "kept"
 
@@ -269,7 +277,7 @@ def give_back(tx: Connection, done: Claim, state: ArticleState, due: datetime) -
 def stale(tx: Connection, now: datetime, limit: int) -> list[Stale]:
     """Hand-outs and leases whose time ran out."""
     rows = (
-        select(articles.c.id, articles.c.job_id, articles.c.lease_owner, articles.c.attempts)
+        select(articles.c.id, articles.c.job_id, articles.c.lease_owner, articles.c.deaths)
         .where(articles.c.lease_until < now, articles.c.job_id.is_not(None))
         .order_by(articles.c.lease_until)
         .limit(limit)
@@ -284,15 +292,18 @@ def extend(tx: Connection, job_ids: Sequence[str], until: datetime) -> None:
 
 
 def take_back(tx: Connection, lost: Stale, now: datetime, max_attempts: int) -> bool:
-    """Return an article whose worker or job is gone. True when it was parked as dead: it took its workers with it.
+    """Return an article whose worker or job is gone. True when it was parked as dead: it took `max_attempts` workers
+    with it. Attempts that failed for other reasons are counted apart: a worker may die without any fault of the page.
 
     An edited one is not parked: the version of before stands.
     """
     mine = and_(articles.c.id == lost.id, articles.c.job_id == lost.job_id, articles.c.lease_until < now)
     free: dict[str, Any] = {"job_id": None, "lease_owner": None, "lease_until": None, "due": now}
-    dead = lost.owner is not None and lost.attempts >= max_attempts
+    deaths = lost.deaths + (lost.owner is not None)
+    free["deaths"] = deaths
+    dead = lost.owner is not None and deaths >= max_attempts
     if dead:
-        error = f"{lost.attempts} workers died or fell silent while working on it"
+        error = f"{deaths} workers died or fell silent while working on it"
         row = tx.execute(select(articles).where(mine)).mappings().first()
         before = revisions.of(row) if row is not None else None
         if row is not None and before is not None:
@@ -311,7 +322,7 @@ def _spared(
     if state is ArticleState.QUEUED:
         return {"state": before.state, **before.restored()}
     revisions.copy_vectors(tx, article_id, before.generation, generation, now)
-    return {"state": ArticleState.EMBEDDED, "embedded": now, "attempts": 0}
+    return {"state": ArticleState.EMBEDDED, "embedded": now, **_AFRESH}
 
 
 def _keep(tx: Connection, done: Claim, before: Revision, reason: str, error: str, now: datetime) -> str:
@@ -342,7 +353,7 @@ def _held(done: Claim, state: ArticleState) -> tuple[ColumnElement[bool], ...]:
 def _end(tx: Connection, done: Claim, before: ArticleState, after: ArticleState, due: datetime, **values: Any) -> None:
     free: dict[str, Any] = {"job_id": None, "lease_owner": None, "lease_until": None}
     if after in (ArticleState.FETCHED, ArticleState.EMBEDDED) and after != before:
-        free |= {"attempts": 0, "reason": None, "error": None}  # what went wrong on the way is history
+        free |= _CLEAR  # what went wrong on the way is history
     changed = tx.execute(update(articles).where(*_held(done, before)).values(state=after, due=due, **free | values))
     if changed.rowcount != 1:
         raise LeaseLostError(f"article {done.id} is in other hands by now; what was made of it is left out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.ledger import Ledger, work
 from pipeline.ledger.work import Stale
+from pipeline.records import ArticleState
 from tests.ledger.making import LEASE, START, at, claimed, queued, row, state
 
 URL = "https://paper.example/one"
@@ -17,7 +18,7 @@ def test_only_what_ran_out_is_stale(ledger: Ledger) -> None:
     with ledger.read() as tx:
         assert work.stale(tx, at(20), 10) == []
         assert work.stale(tx, at(21), 10) == [Stale(first, "lost", None, 0)]
-        assert work.stale(tx, at(LEASE + 1), 10)[1] == Stale(second, mine.job_id, "worker-1", 1)
+        assert work.stale(tx, at(LEASE + 1), 10)[1] == Stale(second, mine.job_id, "worker-1", 0)
         assert len(work.stale(tx, at(LEASE + 1), 1)) == 1
 
 
@@ -43,6 +44,27 @@ def test_a_dead_worker_cost_an_attempt(ledger: Ledger) -> None:
     assert (article["state"], article["reason"], article["attempts"]) == ("dead", "worker-died", 2)
     assert "2 workers died" in article["error"]
     assert (article["job_id"], article["lease_owner"], article["lease_until"]) == (None, None, None)
+
+
+def test_dead_workers_and_failed_attempts_are_not_added_up(ledger: Ledger) -> None:
+    (article_id,) = queued(ledger, URL)
+    for moment in (100.0, 200.0):
+        (mine,) = claimed(ledger, article_id, seconds=moment)
+        with ledger.write() as tx:
+            work.fail(tx, mine, ArticleState.QUEUED, "server-error", "503", at(moment), retry_in=1)
+    assert mine.attempts == 2
+    claimed(ledger, article_id, seconds=300)
+    with ledger.write() as tx:
+        (lost,) = work.stale(tx, at(300 + LEASE + 1), 10)
+        assert not work.take_back(tx, lost, at(300 + LEASE + 1), max_attempts=2)
+    (again,) = claimed(ledger, article_id, seconds=500)
+    assert (again.attempts, again.reason) == (3, "server-error"), "the death is no failure of the page"
+    with ledger.write() as tx:
+        (lost,) = work.stale(tx, at(500 + LEASE + 1), 10)
+        assert (lost.deaths, work.take_back(tx, lost, at(500 + LEASE + 1), max_attempts=2)) == (1, True)
+    article = row(ledger, article_id)
+    assert (article["state"], article["reason"]) == ("dead", "worker-died")
+    assert "2 workers died" in article["error"]
 
 
 def test_what_was_claimed_or_renewed_in_between_is_left_alone(ledger: Ledger) -> None:

@@ -65,6 +65,19 @@ def test_pages_that_misbehave_cost_one_page_each(sqlite_ledger: Ledger, site: Si
     assert (crashes["state"], crashes["reason"]) == ("dead", "parser-crashed")
 
 
+def test_a_page_that_was_not_had_before_is_read_once_more_all_the_same(
+    sqlite_ledger: Ledger, site: Site, settings: Settings
+) -> None:
+    site.pages["/1"] = Answer("busy", status=503)
+    (article,) = take_in(sqlite_ledger, site.url("/1"))
+    with Sandbox({"article": read_or_misbehave}, seconds=5.0, warm=warm) as limited:
+        assert run(settings, sqlite_ledger, limited, [article]) == {"retry": 1}
+        site.pages["/1"] = Answer("crashes the parser")
+        for job, ending in (("fetch-2", "retry"), ("fetch-3", "dead")):
+            assert run(settings, sqlite_ledger, limited, [article], job) == {ending: 1}
+    assert row(sqlite_ledger, article)["reason"] == "parser-crashed"
+
+
 def unwritable(body: bytes, url: str, content_type: str | None, hint: EntryHint, asked: marks.Asked) -> Any:
     made, signature = parsers.read_article(body, url, content_type, hint, asked)
     if "/bad" not in url:
