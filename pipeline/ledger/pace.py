@@ -44,7 +44,10 @@ def pace(before: Sequence[int], when: datetime) -> list[int]:
     if place < HOURS:
         counts += [0] * (place + 1 - len(counts))
         counts[place] += 1
-    return [latest, *counts[:HOURS]]
+    counts = counts[:HOURS]
+    while not counts[-1] and len(counts) > 1:
+        counts.pop()
+    return [latest, *counts]
 
 
 def grown(row: Mapping[Any, Any], when: datetime, now: datetime, *, original: bool) -> dict[str, Any]:

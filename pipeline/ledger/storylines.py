@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal_column, select, update
 
 from pipeline import urls
 from pipeline.errors import LeaseLostError
@@ -17,7 +17,7 @@ from pipeline.ledger.schema import articles, memberships, storylines
 from pipeline.records import Article, ArticleState, Storyline, Vector
 
 EMPTY = "empty"  # the state of a storyline whose articles have all been forgotten; nobody is shown it in a list
-SHOWN = storylines.c.state != EMPTY
+SHOWN = storylines.c.state != literal_column(f"'{EMPTY}'")  # not a parameter: partial indexes are chosen by it
 PACED = ("developing", "surging")
 PACE_LOOK = timedelta(minutes=1)  # how long a storyline that grows all the time may wait for a look at its pace
 FIRST_LOOK = timedelta(hours=24)  # a new storyline is quiet no earlier (`storylines.life`)

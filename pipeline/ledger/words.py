@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from pipeline.ledger.schema import storylines, words
 MOST_WORDS = 8  # of a question: more narrow it down no further
 LONGEST = 40  # characters of a word that are kept
 _FIELDS = ("headline", "title", "lead", "text")
+_LOOKED_AT = 150  # storylines, to find out what filters may offer
 _FIELD_CHARS = 2_000  # of each: of a declared text the beginning
 _OUTLET = "@"  # before an outlet's name, which is one entry; no word begins with it
 _WORD = re.compile(r"\w+")
@@ -97,12 +99,12 @@ def by_outlet(name: str) -> ColumnElement[bool]:
     return storylines.c.id.in_(_with(_outlet(name)))
 
 
-def frequent_outlets(tx: Connection, most: int) -> list[str]:
-    """The outlets of the storylines that changed last, the most frequent first: what a filter offers."""
-    latest = select(storylines.c.outlets).where(storylines.c.merged_into.is_(None))
-    rows = tx.execute(latest.order_by(storylines.c.updated.desc()).limit(300)).scalars()
-    counts: dict[str, int] = {}
-    for names in rows:
-        for name in names:
-            counts[name] = counts.get(name, 0) + 1
-    return sorted(sorted(counts, key=lambda name: (-counts[name], name))[:most], key=folded)
+def offered(tx: Connection, most: int) -> tuple[list[str], list[str]]:
+    """Outlets (`most` of them) and languages of the storylines that changed last: what filters offer, in order."""
+    latest = select(storylines.c.outlets, storylines.c.lang).where(storylines.c.merged_into.is_(None))
+    outlets: Counter[str] = Counter()
+    langs: set[str] = set()
+    for names, lang in tx.execute(latest.order_by(storylines.c.updated.desc()).limit(_LOOKED_AT)):
+        outlets.update(names)
+        langs |= {lang} if lang else set()
+    return sorted((name for name, _ in outlets.most_common(most)), key=folded), sorted(langs)

@@ -28,8 +28,9 @@ from pipeline.ledger import Ledger, open_ledger
 from pipeline.settings import Settings
 from pipeline.urls import mask
 from workers import logs
+from workers.meaning import Meaning
 from workers.process import now as utc_now
-from workers.web import api, changes, eventlog, exposed, feeds, login, pages, websub
+from workers.web import api, changes, eventlog, exposed, feeds, listing, login, pages, searching, websub
 from workers.web.context import MANY, ONE, Context
 from workers.web.door import Door
 from workers.web.guard import HUB_PATH, Guard
@@ -81,7 +82,13 @@ def create_app(
     )
     door = Door(settings.api_token, ledger, clock) if settings.api_token else None
     app.state.context = Context(
-        settings=settings, ledger=ledger, redis=redis, clock=clock, measure=Measure(ledger, redis), door=door
+        settings=settings,
+        ledger=ledger,
+        redis=redis,
+        clock=clock,
+        measure=Measure(ledger, redis),
+        meaning=Meaning(ledger, settings.model),
+        door=door,
     )
     app.state.streams = Streams(ledger)
     app.add_middleware(
@@ -95,9 +102,11 @@ def create_app(
     app.include_router(feeds.router)
     app.include_router(feeds.lists)
     app.include_router(eventlog.router)
+    app.include_router(searching.router)
     app.include_router(api.probes)
     app.include_router(login.router)
     app.include_router(exposed.router)
+    app.include_router(listing.router)
     app.include_router(pages.router)
     if settings.public_url:
         app.include_router(websub.router())

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -19,13 +19,12 @@ from sqlalchemy import Connection
 from pipeline.ledger import articles, storylines
 from workers import digest
 from workers.web import queries, show
-from workers.web.context import MAX_ID, Here
+from workers.web.context import MAX_ID, Context, Here
 from workers.web.door import Session
 from workers.web.why import Why, read
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
-LISTED = 30  # storylines on a page: what a person scans before changing the question
 COVERED = 50  # articles on a storyline's page
 SECTIONS = (("/", "Storylines"), ("/ops", "Ops"), ("/feeds", "Feeds"))  # address and label, as in the masthead
 STAGES = (
@@ -69,23 +68,6 @@ class Covered:
     """Whether the article of which it is a reprint stands on the same page."""
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
-def index(
-    request: Request,
-    here: Here,
-    sort: Literal["updated", "size"] = "updated",
-    cursor: Annotated[str | None, Query(max_length=500)] = None,
-) -> Response:
-    """The storylines, page by page."""
-    now = here.clock()
-    with here.ledger.read() as tx:
-        page = queries.storyline_page(tx, limit=LISTED, sort=sort, cursor=cursor)
-        total = storylines.count(tx)
-        health = _health(tx, now)
-    values: dict[str, Any] = {"page": page, "total": total, "sort": sort, "first": cursor is None, "health": health}
-    return render(request, "index.html", now, **values)
-
-
 @router.api_route("/storylines", methods=["GET", "HEAD"])
 def all_storylines() -> Response:
     """The list is the front page."""
@@ -108,7 +90,7 @@ def storyline(
             return RedirectResponse(f"/storylines/{found.id}", 301)
         page = queries.coverage_page(tx, found.id, limit=COVERED, cursor=cursor)
         told = digest.of(tx, found) if cursor is None else None
-        health = _health(tx, now)
+        found_health = health(tx, here, now)
     days = _by_day(page.rows, found.id, now)
     values: dict[str, Any] = {
         "story": row,
@@ -117,7 +99,7 @@ def storyline(
         "days": days,
         "next_cursor": page.next_cursor,
         "first": cursor is None,
-        "health": health,
+        "health": found_health,
     }
     return render(request, "storyline.html", now, **values)
 
@@ -129,6 +111,12 @@ def _by_day(rows: Sequence[queries.Row], storyline_id: int, now: datetime) -> li
         (heading, list(items))
         for heading, items in groupby(covered, key=lambda item: show.day_heading(item.row["at"], now))
     ]
+
+
+def health(tx: Connection, here: Context, now: datetime) -> Health:
+    """The figures of the strip. Where counting takes long they are kept for a few seconds."""
+    found: Health = here.strip.get(lambda: _health(tx, now))
+    return found
 
 
 def _health(tx: Connection, now: datetime) -> Health:
@@ -178,6 +166,7 @@ def _environment() -> Environment:
         "link",
         "host",
         "language",
+        "shortened",
     )
     made.filters.update({name: getattr(show, name) for name in names})
     made.globals.update(static=_static, sections=SECTIONS)
