@@ -30,7 +30,7 @@ from pipeline.urls import mask
 from workers import logs
 from workers.meaning import Meaning
 from workers.process import now as utc_now
-from workers.web import api, changes, eventlog, exposed, feeds, listing, login, pages, searching, websub
+from workers.web import api, changes, corrections, eventlog, exposed, feeds, listing, login, pages, searching, websub
 from workers.web.context import MANY, ONE, Context
 from workers.web.door import Door
 from workers.web.guard import HUB_PATH, Guard
@@ -108,6 +108,7 @@ def create_app(
     app.include_router(exposed.router)
     app.include_router(listing.router)
     app.include_router(pages.router)
+    app.include_router(corrections.router)
     if settings.public_url:
         app.include_router(websub.router())
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")

@@ -16,15 +16,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection
 
-from pipeline.ledger import articles, storylines
+from pipeline.ledger import articles, changes, storylines
 from workers import digest
-from workers.web import queries, show
+from workers.web import corrections, queries, show, spark
 from workers.web.context import MAX_ID, Context, Here
 from workers.web.door import Session
 from workers.web.why import Why, read
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
+SIDE_BY_SIDE = 6  # outlets whose latest reports stand beside each other
 COVERED = 50  # articles on a storyline's page
 SECTIONS = (("/", "Storylines"), ("/ops", "Ops"), ("/feeds", "Feeds"))  # address and label, as in the masthead
 STAGES = (
@@ -76,9 +77,14 @@ def all_storylines() -> Response:
 
 @router.api_route("/storylines/{reference}", methods=["GET", "HEAD"])
 def storyline(
-    request: Request, here: Here, reference: str, cursor: Annotated[str | None, Query(max_length=500)] = None
+    request: Request,
+    here: Here,
+    reference: str,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    command: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+    edit: bool = False,
 ) -> Response:
-    """One storyline with its coverage."""
+    """One storyline with its coverage; with `edit` the forms that correct it, with `command` what came of that one."""
     known = reference.isascii() and reference.isdecimal() and int(reference[:20]) <= MAX_ID
     now = here.clock()
     with here.ledger.read() as tx:
@@ -87,21 +93,37 @@ def storyline(
         if found is None or row is None:
             raise HTTPException(404, "There is no such storyline.")
         if str(found.id) != reference:
-            return RedirectResponse(f"/storylines/{found.id}", 301)
+            return RedirectResponse(f"/storylines/{found.id}" + (f"?command={command}" if command else ""), 301)
         page = queries.coverage_page(tx, found.id, limit=COVERED, cursor=cursor)
         told = digest.of(tx, found) if cursor is None else None
-        found_health = health(tx, here, now)
+        asked = corrections.told(tx, command, found.id, now) if command else None
+        history = changes.history(tx, found.id, corrections.HISTORY)
+        strip = health(tx, here, now)
     days = _by_day(page.rows, found.id, now)
     values: dict[str, Any] = {
         "story": row,
+        "chart": spark.charts([row["pace"]], now)[0],
         "digest": told,
         "here": {item.row["id"] for _, items in days for item in items},
         "days": days,
+        "beside": _beside(page.rows) if cursor is None else [],
         "next_cursor": page.next_cursor,
         "first": cursor is None,
-        "health": found_health,
+        "edit": edit,
+        "asked": asked,
+        "history": history,
+        "health": strip,
     }
     return render(request, "storyline.html", now, **values)
+
+
+def _beside(rows: Sequence[queries.Row]) -> list[queries.Row]:
+    """The latest original of each outlet that says how it begins, to be read side by side; none where there is one."""
+    found: dict[str, queries.Row] = {}
+    for row in rows:
+        if row["kind"] == "original" and row["lead"] and row["outlet"]:
+            found.setdefault(row["outlet"], row)
+    return list(found.values())[:SIDE_BY_SIDE] if len(found) > 1 else []
 
 
 def _by_day(rows: Sequence[queries.Row], storyline_id: int, now: datetime) -> list[tuple[str, list[Covered]]]:
