@@ -46,8 +46,8 @@ def follow(tx: Connection, storyline: int, before: Mapping[Any, Any], after: Map
     """Keep up with a row of storylines that changes from `before` (empty: it is new) to `before` with `after`."""
     if not after.keys() & {*_FIELDS, "outlets"}:
         return
-    old = _entries(before)
-    new = _entries({**before, **after})
+    old = entries(before)
+    new = entries({**before, **after})
     if old - new:
         tx.execute(_DROP, [{"entry": entry, "of": storyline} for entry in sorted(old - new)])
     if new - old:
@@ -60,7 +60,8 @@ def follow(tx: Connection, storyline: int, before: Mapping[Any, Any], after: Map
 _DROP = delete(words).where(words.c.word == bindparam("entry"), words.c.storyline_id == bindparam("of"))
 
 
-def _entries(row: Mapping[Any, Any]) -> set[str]:
+def entries(row: Mapping[Any, Any]) -> set[str]:
+    """All that is kept for a storyline of this row."""
     found = {_outlet(name) for name in row.get("outlets", ())}
     for name in _FIELDS:
         found |= of((row.get(name) or "")[:_FIELD_CHARS])

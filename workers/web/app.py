@@ -20,6 +20,7 @@ from fastapi.routing import APIRoute
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -91,6 +92,8 @@ def create_app(
         door=door,
     )
     app.state.streams = Streams(ledger)
+    # Lists shrink to a fifth; streams of events are left alone.
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(
         Guard,
         door=door,

@@ -53,13 +53,16 @@ def _chart(counts: Sequence[int], most: int) -> Chart:
 
 def names(row: Mapping[str, Any]) -> Sequence[str]:
     """The names in the headline and lead of a storyline, in the order in which they stand there."""
-    outlet = row["outlets"][0] if row["outlets"] else ""
-    return _names(row["headline"] or row["title"], (row["lead"] or "")[:_TEXT_CHARS], outlet, row["lang"])
+    lead = (row["lead"] or "")[:_TEXT_CHARS]
+    for outlet in row["outlets"]:  # a dateline names the one that wrote it, which is no name of the matter
+        lead = lead.replace(f"({outlet})", "")
+    return _names(row["headline"] or row["title"], lead, row["lang"])
 
 
 @lru_cache(maxsize=4_096)  # most rows of a list are those of the moment before
-def _names(headline: str, lead: str, outlet: str, lang: str | None) -> tuple[str, ...]:
-    article = Article(id=0, title=headline, text=lead, seen=pace.EPOCH, outlet=outlet, lang=lang)
+def _names(headline: str, lead: str, lang: str | None) -> tuple[str, ...]:
+    article = Article(id=0, title=headline, text=lead, seen=pace.EPOCH, lang=lang)
     found = [one.name for one in told_names([article], most=3 * NAMES)]
+    quiet = [name for name in found if not (name.isupper() and len(name.split()) > 2)]  # a headline in capitals
     whole = folded(f"{headline} {lead}")
-    return tuple(sorted(found, key=lambda name: (whole.find(folded(name)) % len(whole), name))[:NAMES])
+    return tuple(sorted(quiet, key=lambda name: (whole.find(folded(name)) % len(whole), name))[:NAMES])
