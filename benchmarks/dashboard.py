@@ -82,9 +82,11 @@ def fill(ledger: Ledger, count: int, each: int, now: datetime) -> None:
         outlets = rng.sample(OUTLETS, min(len(times), rng.randint(1, 12)))
         headline, lead = sentence(8), sentence(40)
         row = {
-            "id": storyline, "title": "", "text": "", "lang": rng.choice(LANGS), "state": rng.choice(STATES),
+            "id": storyline, "title": "", "text": "", "lang": rng.choice(LANGS),
+            "state": rng.choice(STATES),
             "headline": headline, "lead": lead, "articles": len(times), "originals": len(times), "outlets": outlets,
-            "opened": began, "first_article": times[0], "last_article": times[-1], "updated": times[-1], "sequence": len(times),
+            "opened": began, "first_article": times[0], "last_article": times[-1], "updated": times[-1],
+            "sequence": len(times),
             **pace.counted([(when, True) for when in times], now),
         }  # fmt: skip
         block["s"].append(row)
@@ -154,8 +156,8 @@ def measure(ledger: Ledger, settings: Settings, rounds: int, now: datetime) -> N
                 later = sorted(seconds[1:])
                 p95 = later[int(0.95 * (len(later) - 1))]
                 print(
-                    f"{name:<20} {seconds[0]:>5.0f} ms {statistics.median(later):>5.1f} ms {p95:>5.1f} ms {later[-1]:>5.1f} ms"
-                    f"   {len(sent) / 1000:>5.1f} kB {len(plain) / 1000:>6.1f} kB"
+                    f"{name:<20} {seconds[0]:>5.0f} ms {statistics.median(later):>5.1f} ms"
+                    f" {p95:>5.1f} ms {later[-1]:>5.1f} ms   {len(sent) / 1000:>5.1f} kB {len(plain) / 1000:>6.1f} kB"
                 )
     finally:
         running.should_exit = True
@@ -165,12 +167,13 @@ def measure(ledger: Ledger, settings: Settings, rounds: int, now: datetime) -> N
 
 def plans(ledger: Ledger) -> None:
     listed = "merged_into IS NULL AND state != 'empty' AND NOT muted"
+    fastest = "ORDER BY momentum DESC, id DESC LIMIT 31"
+    of_outlet = "id IN (SELECT storyline_id FROM words WHERE word = '@outlet 17')"
     questions = {
-        "momentum": f"SELECT * FROM storylines WHERE {listed} ORDER BY momentum DESC, id DESC LIMIT 31",
+        "momentum": f"SELECT * FROM storylines WHERE {listed} {fastest}",
         "latest": f"SELECT * FROM storylines WHERE {listed} ORDER BY updated DESC, id DESC LIMIT 31",
-        "one language": f"SELECT * FROM storylines WHERE {listed} AND lang = 'fr' ORDER BY momentum DESC, id DESC LIMIT 31",
-        "one outlet": f"SELECT * FROM storylines WHERE {listed} AND id IN (SELECT storyline_id FROM words WHERE word = '@outlet 17')"
-        " ORDER BY momentum DESC, id DESC LIMIT 31",
+        "one language": f"SELECT * FROM storylines WHERE {listed} AND lang = 'fr' {fastest}",
+        "one outlet": f"SELECT * FROM storylines WHERE {listed} AND {of_outlet} {fastest}",
         "how many": "SELECT count(*) FROM storylines WHERE merged_into IS NULL AND state != 'empty'",
     }
     with ledger.read() as tx:

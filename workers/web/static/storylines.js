@@ -2,6 +2,16 @@
 // page is the same, as of the time at its foot.
 "use strict";
 
+// Nothing is there yet: the first storyline brings the list, and nobody is reading.
+(() => {
+  const empty = document.querySelector(".notice[data-live]");
+  if (!empty || !("EventSource" in window)) return;
+  const stream = new EventSource(empty.dataset.live);
+  stream.onmessage = (said) => {
+    if (said.data && JSON.parse(said.data).type.startsWith("storyline.")) location.reload();
+  };
+})();
+
 (() => {
   const list = document.querySelector(".stories[data-live]");
   const bar = document.querySelector(".news button");
