@@ -16,7 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.e2e.running import Up, free_port, up
+from tests.e2e.running import Up, up
 from tests.servers import missing
 
 PATIENCE = 90_000  # ms; the demo takes in its backlog within seconds on a machine that does nothing else
@@ -45,8 +45,8 @@ def browser() -> Iterator[Browser]:
 class Site:
     """The demo that runs, and what its pages must not do: ask another host, break their own policy, fail."""
 
-    def __init__(self, run: Up, browser: Browser, port: int) -> None:
-        self.run, self.browser, self.port = run, browser, port
+    def __init__(self, run: Up, browser: Browser) -> None:
+        self.run, self.browser, self.port = run, browser, run.port
         self.seen: list[str] = []
 
     @contextlib.contextmanager
@@ -72,12 +72,11 @@ class Site:
 @pytest.fixture(scope="module")
 def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder: Path = tmp_path_factory.mktemp("demo")
-    port = free_port()
-    with up(folder, "--demo", "--demo-seconds", "20", "--port", str(port)) as run:
-        made = Site(run, browser, port)
+    with up(folder, "--demo", "--demo-seconds", "20") as run:
+        made = Site(run, browser)
         for _ in range(600):
             with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), 1).close()
+                socket.create_connection(("127.0.0.1", run.port), 1).close()
                 break
             time.sleep(0.1)
         yield made
