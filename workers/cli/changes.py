@@ -1,4 +1,5 @@
-"""`storylines merge`, `split`, `move`, `rename`, `lock`, `unlock`, `undo` and `history`: people's corrections."""
+"""`storylines merge`, `split`, `move`, `rename`, `lock`, `unlock`, `mute`, `unmute`,
+`undo` and `history`: people's corrections."""
 
 from __future__ import annotations
 
@@ -27,6 +28,8 @@ def register(storylines: typer.Typer) -> None:
     storylines.command(help="Give a storyline a title that stays.")(rename)
     storylines.command(help="Have the clusterer's second thoughts leave a storyline as it is.")(lock)
     storylines.command(help="Let second thoughts at a locked storyline again.")(unlock)
+    storylines.command(help="Have lists leave a storyline out; filing goes on.")(mute)
+    storylines.command(help="Let a muted storyline be listed again.")(unmute)
     storylines.command(help="Take a change back; `history` shows the numbers.")(undo)
     storylines.command(help="What was changed about a storyline, by whom, the latest first.")(history)
 

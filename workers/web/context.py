@@ -57,6 +57,7 @@ class Context:
     meaning: Meaning
     door: Door | None = None
     strip: Kept = field(default_factory=Kept)
+    total: Kept = field(default_factory=Kept)
 
 
 async def _context(request: Request) -> Context:

@@ -115,7 +115,7 @@ def index(
         else:
             page = queries.storyline_page(tx, limit=LISTED, sort=asked.sort, cursor=cursor, filters=filters)
             hits = {}
-        total = queries.storyline_count(tx)
+        total = here.total.get(lambda: queries.storyline_count(tx))
         outlets, langs = words.offered(tx, OUTLETS_OFFERED)
         found = health(tx, here, now)
     values: dict[str, Any] = {
