@@ -17,7 +17,7 @@ PYTEST_ARGS ?=
 export PYTHON SLUGLINE_TORCH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test lint types imports tests chaos format clean docs/events.md
+.PHONY: help setup setup-dev demo up test lint types imports tests chaos format clean screenshots docs/events.md
 
 help:
 	@echo 'make demo [ARGS="--until-idle --json"]   the made-up wire, live; ends with Ctrl-C'
@@ -26,6 +26,7 @@ help:
 	@echo 'make lint | types | imports | tests      one of these'
 	@echo 'make format                              let ruff lay out the code'
 	@echo 'make chaos [ARGS="--seed 7"]             break everything under a running wire, count what was lost'
+	@echo 'make screenshots                         pictures of the pages over the demo, into docs/img (needs chromium)'
 	@echo 'make docs/events.md                      write it anew from the declarations'
 	@echo 'make setup | setup-dev                   only install, into .venv'
 	@echo 'make clean                               remove .venv and caches (never your data)'
@@ -77,6 +78,9 @@ tests: $(DEV)
 
 chaos: $(DEV)
 	@exec $(BIN)/python -m tests.chaos $(ARGS)
+
+screenshots: $(DEV)
+	@exec $(BIN)/python -m tests.screenshots docs/img
 
 docs/events.md: $(RUNTIME)
 	@$(BIN)/python -m pipeline.alerts.describe $@

@@ -1,4 +1,5 @@
-"""`storylines merge`, `split`, `move`, `rename`, `lock`, `unlock`, `undo` and `history`: people's corrections."""
+"""`storylines merge`, `split`, `move`, `rename`, `lock`, `unlock`, `mute`, `unmute`,
+`undo` and `history`: people's corrections."""
 
 from __future__ import annotations
 
@@ -27,6 +28,8 @@ def register(storylines: typer.Typer) -> None:
     storylines.command(help="Give a storyline a title that stays.")(rename)
     storylines.command(help="Have the clusterer's second thoughts leave a storyline as it is.")(lock)
     storylines.command(help="Let second thoughts at a locked storyline again.")(unlock)
+    storylines.command(help="Have lists leave a storyline out; filing goes on.")(mute)
+    storylines.command(help="Let a muted storyline be listed again.")(unmute)
     storylines.command(help="Take a change back; `history` shows the numbers.")(undo)
     storylines.command(help="What was changed about a storyline, by whom, the latest first.")(history)
 
@@ -75,6 +78,14 @@ def lock(storyline: Id, as_json: AsJson = False) -> None:
 
 def unlock(storyline: Id, as_json: AsJson = False) -> None:
     _do("unlock", {"storyline": storyline}, "storyline {storyline} is not locked any more", as_json)
+
+
+def mute(storyline: Id, as_json: AsJson = False) -> None:
+    _do("mute", {"storyline": storyline}, "storyline {storyline} is muted", as_json)
+
+
+def unmute(storyline: Id, as_json: AsJson = False) -> None:
+    _do("unmute", {"storyline": storyline}, "storyline {storyline} is not muted any more", as_json)
 
 
 def undo(
@@ -134,6 +145,8 @@ def sentence(one: Change) -> str:
         "rename": f"renamed to {one.payload.get('title')!r}",
         "lock": "locked",
         "unlock": "unlocked",
+        "mute": "muted",
+        "unmute": "not muted any more",
         "undo": f"change {one.payload.get('undoes')} undone",
     }
     return words.get(one.kind, one.kind)

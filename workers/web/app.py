@@ -20,6 +20,7 @@ from fastapi.routing import APIRoute
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -28,8 +29,9 @@ from pipeline.ledger import Ledger, open_ledger
 from pipeline.settings import Settings
 from pipeline.urls import mask
 from workers import logs
+from workers.meaning import Meaning
 from workers.process import now as utc_now
-from workers.web import api, changes, eventlog, exposed, feeds, login, pages, websub
+from workers.web import api, changes, corrections, eventlog, exposed, feeds, listing, login, pages, searching, websub
 from workers.web.context import MANY, ONE, Context
 from workers.web.door import Door
 from workers.web.guard import HUB_PATH, Guard
@@ -81,9 +83,17 @@ def create_app(
     )
     door = Door(settings.api_token, ledger, clock) if settings.api_token else None
     app.state.context = Context(
-        settings=settings, ledger=ledger, redis=redis, clock=clock, measure=Measure(ledger, redis), door=door
+        settings=settings,
+        ledger=ledger,
+        redis=redis,
+        clock=clock,
+        measure=Measure(ledger, redis),
+        meaning=Meaning(ledger, settings.model),
+        door=door,
     )
     app.state.streams = Streams(ledger)
+    # Lists shrink to a fifth; streams of events are left alone.
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(
         Guard,
         door=door,
@@ -95,10 +105,13 @@ def create_app(
     app.include_router(feeds.router)
     app.include_router(feeds.lists)
     app.include_router(eventlog.router)
+    app.include_router(searching.router)
     app.include_router(api.probes)
     app.include_router(login.router)
     app.include_router(exposed.router)
+    app.include_router(listing.router)
     app.include_router(pages.router)
+    app.include_router(corrections.router)
     if settings.public_url:
         app.include_router(websub.router())
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
@@ -177,7 +190,8 @@ def bind(settings: Settings, host: str, port: int) -> socket.socket:
             f"the web service would be reachable from other machines on {host}; set SLUGLINE_API_TOKEN, "
             "or leave --host at 127.0.0.1"
         )
-    taken = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named: asyncio turns Nagle's algorithm off only then, which else holds answers up for 40 ms.
+    taken = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(place)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
@@ -44,8 +44,12 @@ def again(content: bytes, receive: Receive) -> Receive:
 
 def fields(content: bytes) -> Mapping[str, str]:
     """The first value of each field; none when it is no form."""
+    return {name: values[0] for name, values in lists(content).items()}
+
+
+def lists(content: bytes) -> Mapping[str, Sequence[str]]:
+    """All values of each field, one at least; none when it is no form."""
     try:
-        found = parse_qs(content.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=100)
+        return parse_qs(content.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=100)
     except ValueError:
         return {}
-    return {name: values[0] for name, values in found.items()}
