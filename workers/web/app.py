@@ -29,7 +29,7 @@ from pipeline.settings import Settings
 from pipeline.urls import mask
 from workers import logs
 from workers.process import now as utc_now
-from workers.web import api, changes, eventlog, exposed, feeds, login, pages, websub
+from workers.web import api, changes, eventlog, exposed, feedpages, feeds, login, pages, websub
 from workers.web.context import MANY, ONE, Context
 from workers.web.door import Door
 from workers.web.guard import HUB_PATH, Guard
@@ -84,6 +84,7 @@ def create_app(
         settings=settings, ledger=ledger, redis=redis, clock=clock, measure=Measure(ledger, redis), door=door
     )
     app.state.streams = Streams(ledger)
+    app.state.looking = set()  # for feeds: a search takes a process and up to two minutes, so there is one at a time
     app.add_middleware(
         Guard,
         door=door,
@@ -99,6 +100,7 @@ def create_app(
     app.include_router(login.router)
     app.include_router(exposed.router)
     app.include_router(pages.router)
+    app.include_router(feedpages.router)
     if settings.public_url:
         app.include_router(websub.router())
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")

@@ -177,7 +177,7 @@ def _environment() -> Environment:
         "language",
     )
     made.filters.update({name: getattr(show, name) for name in names})
-    made.globals.update(style=_static("slugline.css"), icon=_static("icon.svg"))
+    made.globals.update(style=_static("slugline.css"), icon=_static("icon.svg"), ops_style=_static("ops.css"))
     return made
 
 
