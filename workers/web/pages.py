@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
 LISTED = 30  # storylines on a page: what a person scans before changing the question
 COVERED = 50  # articles on a storyline's page
+SECTIONS = (("/", "Storylines"), ("/ops", "Ops"), ("/feeds", "Feeds"))  # address and label, as in the masthead
 STAGES = (
     ("queued", "Queued", "waiting to be fetched"),
     ("fetched", "Fetched", "text extracted, waiting for a vector"),
@@ -149,6 +151,7 @@ def render(request: Request, template: str, now: datetime, status: int = 200, **
     return HTMLResponse(page, status)
 
 
+@cache
 def _static(name: str) -> str:
     """The path of a static file, with a digest of its content, so that browsers may keep it and see a new one."""
     return f"/static/{name}?v={hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]}"
@@ -177,7 +180,7 @@ def _environment() -> Environment:
         "language",
     )
     made.filters.update({name: getattr(show, name) for name in names})
-    made.globals.update(style=_static("slugline.css"), icon=_static("icon.svg"), ops_style=_static("ops.css"))
+    made.globals.update(static=_static, sections=SECTIONS)
     return made
 
 
