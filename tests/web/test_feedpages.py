@@ -224,11 +224,11 @@ def test_the_page_of_a_feed_tells_all_that_is_known_and_draws_its_rhythm(site: h
     )
     with ledger.write() as tx:
         row = {"url_key": "k", "url": "https://a.example/1", "host_key": "a.example", "state": "filed"}
-        article = tx.execute(insert(article_table).values(row, due=NOW, seen=NOW)).inserted_primary_key[0]
+        article = tx.execute(insert(article_table).values(**row, due=NOW, seen=NOW)).inserted_primary_key[0]
         for number, hours in enumerate((1, 1, 26, 24 * 30)):
             at = NOW - timedelta(hours=hours)
             seen = {"article_id": article, "feed_id": feed, "entry_key": str(number), "url_key": "k", "url": "u"}
-            tx.execute(insert(sightings).values(seen, published=at, first_seen=NOW, last_seen=NOW))
+            tx.execute(insert(sightings).values(**seen, published=at, first_seen=NOW, last_seen=NOW))
     page = site.get(f"/feeds/{feed}")
     said = unescape(text_of(page))
     assert "3 entries in the last 14 days, most of them between 13 and 14 h UTC." in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from pipeline.urls import mask
 from workers import feedview
 from workers.web import plots, show
 
+_NEXT = re.compile(r"(?:^|(?<=; ))next in [^:;]{1,20}: ")  # where it stands beside the time of the next poll
 SPARK = (96.0, 20.0)  # width and height of the rhythm in a list
 _WORDS = {
     "well": "Well",
@@ -57,7 +59,7 @@ def row(feed: Feed, now: datetime) -> FeedRow:
         tags=feed.tags,
         standing=standing,
         word=_WORDS[standing] + (f" ×{feed.failures}" if standing == "failing" and feed.failures > 1 else ""),
-        why=show.first_upper(feedview.why(feed, now)),
+        why=show.first_upper(_NEXT.sub("", feedview.why(feed, now))),
         rate=rate(feed),
         spark=plots.bars(plots.by_hour(remembered(feed.pace)), *SPARK),
         last_success=feed.last_success,
