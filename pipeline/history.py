@@ -1,4 +1,5 @@
-"""The last hour of the pipeline, in steps of half a minute: what was counted by then and what waited, for charts.
+"""The last hour of the pipeline, in steps of half a minute: what was counted by then and what waited, for charts and
+present rates.
 
 Bounded by itself: a hash in Redis with a field for each step, of which those older than an hour are dropped, and which
 runs out when nobody adds to it. Any number of janitors may note the same step; the first one counts.
@@ -10,7 +11,7 @@ import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -25,59 +26,62 @@ from pipeline.queues import HISTORY
 STEP = 30.0  # seconds
 STEPS = 120  # that are kept
 KEPT = timedelta(hours=2)
-STAGES = ("intake", "fetch", "embed", "file")
-"""What rates are told of: new articles, pages looked at for good, articles embedded, articles filed."""
-_ENDS = ("fetched", "revised", "touched", "unchanged", "sighting", "rejected", "dead")  # of looks at pages
+PRESENT = 300.0  # seconds over which a rate is that of now: long enough for a feed or two to bring something
+DONE = ("poll", "intake", "look", "fetch", "embed", "file", "publish")
+"""What rates are told of: polls, new articles, looks at pages that were the last of their article, articles whose text
+was taken in, articles embedded, articles filed, events published."""
+_LAST = ("fetched", "revised", "touched", "unchanged", "sighting", "rejected", "dead")  # looks at pages
+_TEXTS = ("fetched", "revised")
+_POLLS = ("read", "unmodified", "failed")
+_FAILED = {"poll": metrics.POLL_FAILURES, "fetch": metrics.FETCH_FAILURES}
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One step: what was done by then, by stage, how many attempts had failed, and how many articles waited, by
-    state."""
+    """One step, `at` a time in seconds since 1970: what was done by then, the failures by `STAGE/CLASS`, the hits of
+    each bucket of the time until an article was filed by what it is counted from, and how many articles waited."""
 
     at: float
     done: Mapping[str, int]
-    failed: int
-    waiting: Mapping[str, int]
+    failed: Mapping[str, int]
+    journeys: Mapping[str, Sequence[int]]
+    waiting: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """Of the last hour, oldest first: for each step articles a minute by stage, failures a minute, and what waited at
-    its end; None where nothing was noted, or counting began anew within the step."""
-
-    ends: Sequence[datetime]
-    done: Mapping[str, Sequence[float | None]]
-    failed: Sequence[float | None]
-    waiting: Sequence[int | None]
-
-
-def sample(counted: tally.Read, waiting: Mapping[str, int], now: datetime) -> Sample:
-    """What is noted of the counts at that moment. `waiting`: articles by the state they wait in."""
+def sample(counted: tally.Read, waiting: int, now: float) -> Sample:
+    """What is noted of the counts at that moment."""
     counters = counted.counters
-    fetches = {labels[0]: number for labels, number in counters[metrics.FETCHES].items()}
-    embeds = {labels[0]: number for labels, number in counters[metrics.EMBEDS].items()}
+    looks, polls = _by(counters, metrics.FETCHES), _by(counters, metrics.POLLS)
     done = {
-        "intake": _sum(counters, metrics.TAKEN_IN),
-        "fetch": sum(fetches.get(name, 0) for name in _ENDS),
-        "embed": embeds.get("embedded", 0),
-        "file": _sum(counters, metrics.FILED),
+        "poll": sum(polls[name] for name in _POLLS),
+        "intake": sum(counters[metrics.TAKEN_IN].values()),
+        "look": sum(looks[name] for name in _LAST),
+        "fetch": sum(looks[name] for name in _TEXTS),
+        "embed": _by(counters, metrics.EMBEDS)["embedded"],
+        "file": sum(counters[metrics.FILED].values()),
+        "publish": sum(counters[metrics.PUBLISHED].values()),
     }
-    return Sample(now.timestamp(), done, _sum(counters, metrics.FETCH_FAILURES), dict(waiting))
+    failed = {f"{stage}/{class_}": n for stage, of in _FAILED.items() for class_, n in _by(counters, of).items() if n}
+    for (stage, class_), number in counters[metrics.DEAD].items():
+        if number and stage in ("embed", "file"):
+            failed[f"{stage}/{class_}"] = number
+    journeys = {labels[0]: spread.hits for labels, spread in counted.histograms[metrics.JOURNEY_SECONDS].items()}
+    return Sample(now, done, failed, journeys, waiting)
 
 
-def _sum(counters: Mapping[Metric, Mapping[Labels, int]], metric: Metric) -> int:
-    return sum(counters[metric].values())
+def _by(counters: Mapping[Metric, Mapping[Labels, int]], metric: Metric) -> dict[str, int]:
+    """A counter of one label by its values."""
+    return {labels[0]: number for labels, number in counters[metric].items()}
 
 
-def step(now: datetime) -> int:
-    """The number of the step that this moment lies in."""
-    return int(now.timestamp() // STEP)
+def step(now: float) -> int:
+    """The number of the step that this time lies in."""
+    return int(now // STEP)
 
 
 def keep(client: redis.Redis, noted: Sample) -> None:
     """Note a step and drop what is too old. Raises RedisError when Redis is away or takes nothing."""
-    number = int(noted.at // STEP)
+    number = step(noted.at)
     try:
         known: Any = client.hkeys(HISTORY)
         old = [key for key in known if not number - STEPS <= _number(key) <= number]
@@ -111,30 +115,73 @@ def recent(client: redis.Redis) -> list[Sample]:
     return sorted(found, key=lambda one: one.at)
 
 
-def rates(samples: Sequence[Sample], now: datetime) -> Rates:
-    """What happened in each of the last `STEPS` steps."""
+def charted(samples: Sequence[Sample], now: float) -> tuple[dict[str, list[float | None]], list[int | None]]:
+    """What was done a minute in each of the last `STEPS` steps, by its name in `DONE`, oldest first, and how many
+    articles waited at the end of each; None where nothing was noted, or counting began anew."""
     last = step(now)
-    by_end: dict[int, tuple[Sample, Sample]] = {}
-    for before, after in pairwise(samples):
-        number = int(after.at // STEP)
-        if after.at - before.at <= 2.5 * STEP:  # else nobody noted anything for a while
-            by_end[number] = (before, after)
-    waited = {int(one.at // STEP): sum(one.waiting.values()) for one in samples}
     steps = range(last - STEPS + 1, last + 1)
-    pairs = [by_end.get(number) for number in steps]
-    return Rates(
-        ends=[datetime.fromtimestamp((number + 1) * STEP, UTC) for number in steps],
-        done={
-            stage: [_rate(pair, pair[0].done.get(stage), pair[1].done.get(stage)) if pair else None for pair in pairs]
-            for stage in STAGES
-        },
-        failed=[_rate(pair, pair[0].failed, pair[1].failed) if pair else None for pair in pairs],
-        waiting=[waited.get(number) for number in steps],
-    )
+    # Further apart, nobody noted anything for a while.
+    pairs = {step(two.at): (one, two) for one, two in pairwise(samples) if two.at - one.at <= 2.5 * STEP}
+    waited = {step(one.at): one.waiting for one in samples}
+    found: dict[str, list[float | None]] = {name: [] for name in DONE}
+    for number in steps:
+        for name, series in found.items():
+            series.append(_rate(*pairs[number], name) if number in pairs else None)
+    return found, [waited.get(number) for number in steps]
 
 
-def _rate(pair: tuple[Sample, Sample], before: int | None, after: int | None) -> float | None:
-    """A minute; None where counting began anew."""
-    if before is None or after is None or after < before:
+def _rate(before: Sample, after: Sample, name: str) -> float | None:
+    grown = after.done.get(name, 0) - before.done.get(name, 0)
+    return grown * 60 / max(1.0, after.at - before.at) if grown >= 0 else None
+
+
+def present(samples: Sequence[Sample], current: Sample) -> dict[str, float]:
+    """What is done a minute now, by its name in `DONE`, as far as that is known: over the last `PRESENT` seconds, or
+    since the first that was noted."""
+    before = next((one for one in samples if 0 < current.at - one.at <= PRESENT + STEP), None)
+    if before is None or current.at - before.at < 1.0:
+        return {}
+    rates = {name: _rate(before, current, name) for name in DONE}
+    return {name: rate for name, rate in rates.items() if rate is not None}
+
+
+def failures(samples: Sequence[Sample], current: Sample) -> dict[str, dict[str, int]]:
+    """How often each stage failed in the last hour, by class of reason, most often first."""
+    before = _beginning(samples, current)
+    found: dict[str, dict[str, int]] = {}
+    for name, number in sorted(current.failed.items(), key=lambda each: -each[1]):
+        stage, _, class_ = name.partition("/")
+        grown = number - before.failed.get(name, 0)
+        if grown > 0:
+            found.setdefault(stage, {})[class_] = grown
+    return {stage: dict(sorted(counts.items(), key=lambda each: -each[1])) for stage, counts in found.items()}
+
+
+def journeys(samples: Sequence[Sample], current: Sample) -> dict[str, list[int]]:
+    """The hits of each bucket of the time until an article was filed, in the last hour."""
+    before = _beginning(samples, current).journeys
+    return {
+        since: [max(0, now - then) for now, then in zip(hits, before.get(since, [0] * len(hits)), strict=True)]
+        for since, hits in current.journeys.items()
+    }
+
+
+def _beginning(samples: Sequence[Sample], current: Sample) -> Sample:
+    """What had been counted an hour ago, or when counting began anew since; what is counted now, where nobody noted
+    anything."""
+    earlier = (one for one in samples if all(current.done[name] >= one.done.get(name, 0) for name in DONE))
+    return next(earlier, current)
+
+
+def percentile(hits: Sequence[int], bounds: Sequence[float], share: float) -> float | None:
+    """The seconds within which this share of what was counted was done, from a histogram's hits (one more than there
+    are bounds), a straight line within each bucket; None when nothing was counted, infinity beyond the last bound."""
+    total = sum(hits)
+    if total <= 0:
         return None
-    return (after - before) * 60 / max(1.0, pair[1].at - pair[0].at)
+    wanted, reached, low = share * total, 0, 0.0
+    for number, high in zip(hits, (*bounds, float("inf")), strict=True):
+        if number and reached + number >= wanted:
+            return low + (high - low) * (wanted - reached) / number if high != float("inf") else high
+        reached, low = reached + number, high
+    return float("inf")

@@ -121,13 +121,14 @@ class Janitor:
 
     def _note(self, moment: datetime) -> None:
         """Note how the hour goes, for those who look at it; without that everything else goes on."""
-        if history.step(moment) == self._noted:
+        at = moment.timestamp()
+        if history.step(at) == self._noted:
             return
-        self._noted = history.step(moment)
+        self._noted = history.step(at)
         with contextlib.suppress(RedisError):
             with self._ledger.read() as tx:
-                standing = figures.waiting(tx, moment)
-            history.keep(self._redis, history.sample(tally.read(self._redis), standing, moment))
+                waiting = sum(figures.waiting(tx, moment).values())
+            history.keep(self._redis, history.sample(tally.read(self._redis), waiting, at))
 
     def _retire(self, moment: datetime) -> None:
         """One small step through the ledger, over and over again."""

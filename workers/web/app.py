@@ -29,7 +29,7 @@ from pipeline.settings import Settings
 from pipeline.urls import mask
 from workers import logs
 from workers.process import now as utc_now
-from workers.web import api, changes, eventlog, exposed, feedpages, feeds, login, pages, websub
+from workers.web import api, changes, eventlog, exposed, feedpages, feeds, login, opspages, pages, websub
 from workers.web.context import MANY, ONE, Context
 from workers.web.door import Door
 from workers.web.guard import HUB_PATH, Guard
@@ -101,6 +101,7 @@ def create_app(
     app.include_router(exposed.router)
     app.include_router(pages.router)
     app.include_router(feedpages.router)
+    app.include_router(opspages.router)
     if settings.public_url:
         app.include_router(websub.router())
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")

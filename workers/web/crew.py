@@ -1,0 +1,116 @@
+"""Who is at work: RQ's workers with their jobs, and the services with when they last got on. Reads; decides nothing
+but whether a sign of life is too old."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import redis
+from redis.exceptions import RedisError as ClientError
+
+from pipeline import metrics, queues, tally
+from pipeline.errors import RedisError
+from workers.rqworker import BEAT_SECONDS
+
+SILENT = timedelta(seconds=8)
+"""Services go round, and workers say that they are there, at least every `BEAT_SECONDS`; who has not for twice that has
+stopped. A page that asks every 5 s shows it within 15 s."""
+LOOPS = ("poller", "clusterer", "relay", "janitor")
+"""Services that go round all the time; workers are known by their own signs of life."""
+TRADES = {
+    queues.FETCH: "Fetch worker",
+    queues.BACKFILL: "Backfill worker",
+    queues.EMBED: "Embed worker",
+}
+DOES = {
+    "poller": "asks the feeds that are due",
+    "clusterer": "files articles under storylines",
+    "relay": "brings events to the stream",
+    "janitor": "hands out work, puts back what got stuck",
+}
+assert SILENT.total_seconds() >= 2 * BEAT_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """A process. `queue` is that of a worker, or empty; `place` is where it runs, as far as that is known; `seen` its
+    last sign of life, None when there was none; `since` when it began with what it `does`."""
+
+    role: str
+    queue: str
+    place: str
+    does: str
+    seen: datetime | None
+    since: datetime | None
+    silent: bool
+
+
+def hands(client: redis.Redis, holders: Mapping[str, str], now: datetime) -> list[Hand]:
+    """Services first, then the workers of each queue. `holders` says who holds a role, by its name.
+
+    Raises RedisError when Redis is away.
+    """
+    moved = tally.progress(client)
+    found = [_loop(name, moved.get(name), holders.get(name, ""), now) for name in LOOPS]
+    try:
+        for queue in queues.QUEUES:
+            found += _workers(client, queue, now)
+    except (ClientError, OSError) as error:
+        raise RedisError(f"Redis does not say who is at work ({error})") from error
+    return found
+
+
+def _loop(name: str, moved: float | None, holder: str, now: datetime) -> Hand:
+    assert name in metrics.SERVICES
+    seen = datetime.fromtimestamp(moved, UTC) if moved else None
+    silent = seen is None or now - seen > SILENT
+    return Hand(name.capitalize(), "", ":".join(holder.split(":")[:2]), DOES[name], seen, None, silent)
+
+
+def _workers(client: redis.Redis, queue: str, now: datetime) -> list[Hand]:
+    keys: Any = client.smembers(f"rq:workers:{queue}")
+    names = sorted(key.decode() for key in keys)
+    with client.pipeline(transaction=False) as pipe:
+        for name in names:
+            pipe.hmget(name, "last_heartbeat", "state", "current_job", "hostname", "pid", "birth")
+        rows = pipe.execute()
+        busy = [row[2] for row in rows if row[2]]
+        for job in busy:
+            pipe.hmget(f"rq:job:{job.decode()}", "description", "started_at")
+        jobs = dict(zip(busy, pipe.execute(), strict=True))
+    return [_worker(queue, row, jobs.get(row[2]), now) for row in rows if row[0]]
+
+
+def _worker(queue: str, row: list[bytes | None], job: list[bytes | None] | None, now: datetime) -> Hand:
+    beat, _, current, host, pid, birth = row
+    seen = _time(beat)
+    description, started = job or [None, None]
+    does = "waits for a job"
+    if current:
+        what, _, number = (description or b"").decode("utf-8", "replace").partition(" of ")
+        does = f"{_DOING.get(what, 'is at a job')} {number}".strip()
+    place = ":".join(part.decode("utf-8", "replace") for part in (host, pid) if part)
+    since = _time(started) if current else _time(birth)
+    return Hand(
+        TRADES[queue], queue, place, does, seen, since if current else None, seen is None or now - seen > SILENT
+    )
+
+
+_DOING = {
+    "fetch": "fetches articles:",
+    "embed": "embeds articles:",
+    "storylines": "embeds storylines:",
+    "again": "embeds again:",
+}
+
+
+def _time(text: bytes | None) -> datetime | None:
+    """RQ's times, some of them without a zone; None for what is none."""
+    try:
+        found = datetime.fromisoformat((text or b"").decode())
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
