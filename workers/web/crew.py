@@ -71,32 +71,37 @@ def _loop(name: str, moved: float | None, holder: str, now: datetime) -> Hand:
 
 
 def _workers(client: redis.Redis, queue: str, now: datetime) -> list[Hand]:
-    keys: Any = client.smembers(f"rq:workers:{queue}")
-    names = sorted(key.decode() for key in keys)
+    members: Any = client.smembers(f"rq:workers:{queue}")
+    keys = sorted(key.decode() for key in members)
     with client.pipeline(transaction=False) as pipe:
-        for name in names:
-            pipe.hmget(name, "last_heartbeat", "state", "current_job", "hostname", "pid", "birth")
-        rows = pipe.execute()
-        busy = [row[2] for row in rows if row[2]]
-        for job in busy:
-            pipe.hmget(f"rq:job:{job.decode()}", "description", "started_at")
-        jobs = dict(zip(busy, pipe.execute(), strict=True))
-    return [_worker(queue, row, jobs.get(row[2]), now) for row in rows if row[0]]
+        for key in keys:
+            pipe.hmget(key, "last_heartbeat", "hostname", "pid")
+            pipe.smembers(f"{key}:executions")
+        answers = pipe.execute()
+        rows, under_way = answers[::2], [_job(found) for found in answers[1::2]]
+        for job in under_way:
+            pipe.hmget(f"rq:job:{job}", "description", "started_at")
+        jobs = pipe.execute()
+    # A worker without a sign of life is a name that RQ has not dropped yet.
+    return [
+        _worker(queue, row, bool(job), told, now)
+        for row, job, told in zip(rows, under_way, jobs, strict=True)
+        if row[0]
+    ]
 
 
-def _worker(queue: str, row: list[bytes | None], job: list[bytes | None] | None, now: datetime) -> Hand:
-    beat, _, current, host, pid, birth = row
-    seen = _time(beat)
-    description, started = job or [None, None]
-    does = "waits for a job"
-    if current:
-        what, _, number = (description or b"").decode("utf-8", "replace").partition(" of ")
-        does = f"{_DOING.get(what, 'is at a job')} {number}".strip()
-    place = ":".join(part.decode("utf-8", "replace") for part in (host, pid) if part)
-    since = _time(started) if current else _time(birth)
-    return Hand(
-        TRADES[queue], queue, place, does, seen, since if current else None, seen is None or now - seen > SILENT
-    )
+def _job(executions: Any) -> str:
+    """The job that a worker is at, of its executions (`JOB:EXECUTION`); empty when there is none."""
+    return next((one.decode().partition(":")[0] for one in sorted(executions)), "")
+
+
+def _worker(queue: str, row: list[bytes | None], busy: bool, told: list[bytes | None], now: datetime) -> Hand:
+    seen, description = _time(row[0]), (told[0] or b"").decode("utf-8", "replace")
+    kind, _, number = description.partition(" of ")
+    does = f"{_DOING.get(kind, 'is at a job')} {number}".strip() if busy else "waits for a job"
+    place = ":".join(part.decode("utf-8", "replace") for part in row[1:3] if part)
+    silent = seen is None or now - seen > SILENT
+    return Hand(TRADES[queue], queue, place, does, seen, _time(told[1]) if busy else None, silent)
 
 
 _DOING = {

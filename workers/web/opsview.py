@@ -12,9 +12,10 @@ from workers.web.measure import Measured
 
 SPARK = (240.0, 36.0)  # width and height of a stage's last hour
 CHART = (720.0, 120.0)
+LEAST_STEPS = 20  # of a chart: ten minutes, of which a service that has just begun fills a part
 FEW = 3  # articles that wait without it being a line
 MOST_FAILURES = 4  # classes of failures that are named for each stage
-SHARES = ((0.5, "half"), (0.9, "nine in ten"), (0.99, "99 in 100"))
+SHARES = ((0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"))
 REASONS = {
     "network": "network",
     "host": "the host's errors",
@@ -60,11 +61,11 @@ class Journey:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The last hour as paths: what came and what was filed a minute, and what waited."""
+    """The last hour, or as much of it as is known, as paths: what came and what was filed a minute."""
 
+    past: str
     came: str
     filed: str
-    waiting: str
     most: str
     most_waiting: str
     says: str
@@ -85,6 +86,7 @@ def stages(measured: Measured, samples: Sequence[Sample], current: Sample | None
     rates = history.present(samples, current) if current else {}
     failed = history.failures(samples, current) if current else {}
     done = history.charted(samples, current.at)[0] if current else {}
+    span = max(LEAST_STEPS, history.STEPS - _unknown(done.get("file", [])))
     found = []
     for name, label, unit, state, comes, goes in _STAGES:
         depth, age = _standing(measured, name, state)
@@ -102,7 +104,7 @@ def stages(measured: Measured, samples: Sequence[Sample], current: Sample | None
                 clears=clears(depth, coming, going),
                 failures=[(REASONS.get(one, one), n) for one, n in list(why.items())[:MOST_FAILURES]],
                 failed=sum(why.values()),
-                spark=plots.line(done.get(goes, []), *SPARK),
+                spark=plots.line(done.get(goes, [])[-span:], *SPARK),
                 late=age > late,
             )
         )
@@ -171,19 +173,27 @@ def chart(samples: Sequence[Sample], current: Sample | None) -> Chart | None:
     if current is None:
         return None
     done, waiting = history.charted(samples, current.at)
-    came, filed = done["intake"], done["file"]
+    span = max(LEAST_STEPS, history.STEPS - _unknown(done["file"]))
+    came, filed, waiting = done["intake"][-span:], done["file"][-span:], waiting[-span:]
     known = [rate for rate in (*came, *filed) if rate is not None]
     if len(known) < 4:
         return None
     most, most_waiting = max(known), max((number for number in waiting if number is not None), default=0)
+    minutes = span * history.STEP / 60
+    past = "last hour" if minutes >= 60 else f"last {minutes:.0f} min"
     return Chart(
+        past=past,
         came=plots.line(came, *CHART, most=most),
         filed=plots.line(filed, *CHART, most=most),
-        waiting=plots.line(waiting, *CHART),
         most=per_minute(most),
         most_waiting=show.number(most_waiting),
-        says=f"In the last hour at most {per_minute(most)} articles a minute; at most {most_waiting:,} waited.",
+        says=f"In the {past} at most {per_minute(most)} articles a minute; at most {most_waiting:,} waited.",
     )
+
+
+def _unknown(series: Sequence[float | None]) -> int:
+    """How many steps at the beginning nothing is known of."""
+    return next((place for place, value in enumerate(series) if value is not None), len(series))
 
 
 def reasons(counted: Mapping[str, int]) -> list[tuple[str, int]]:

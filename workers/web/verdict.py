@@ -63,7 +63,8 @@ def troubles(
         found.append(
             Trouble("bad", "Redis does not answer", way_out="see /readyz; articles wait in the ledger until then")
         )
-    found += _of_crew(crew or (), measured, now)
+    else:
+        found += _of_crew(crew, measured)
     if stalled is not None:
         found.append(Trouble("bad", "Articles wait and none moves", stalled))
     found += _of_holds(measured.redis.held if measured.redis else ())
@@ -71,7 +72,7 @@ def troubles(
     return found
 
 
-def _of_crew(crew: Sequence[Hand], measured: Measured, now: datetime) -> list[Trouble]:
+def _of_crew(crew: Sequence[Hand], measured: Measured) -> list[Trouble]:
     found = []
     for hand in (one for one in crew if not one.queue and one.silent):
         says = f"The {hand.role.lower()} has stopped" if hand.seen else f"No {hand.role.lower()} was ever seen"
@@ -88,8 +89,12 @@ def _of_crew(crew: Sequence[Hand], measured: Measured, now: datetime) -> list[Tr
             )
         else:
             # One that was killed leaves its name behind for a while; another one goes on with its work.
-            found += [Trouble("warn", f"A {name.lower()} has stopped ({one.place})", one.seen) for one in silent]
+            found += [Trouble("warn", f"{_one(name.lower())} has stopped ({one.place})", one.seen) for one in silent]
     return found
+
+
+def _one(name: str) -> str:
+    return f"{'An' if name[0] in 'aeio' else 'A'} {name}"
 
 
 def _of_holds(held: Iterable[Hold]) -> list[Trouble]:
