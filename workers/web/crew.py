@@ -3,7 +3,7 @@ but whether a sign of life is too old."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,7 +37,8 @@ assert SILENT.total_seconds() >= 2 * BEAT_SECONDS
 @dataclass(frozen=True, slots=True)
 class Hand:
     """A process. `queue` is that of a worker, or empty; `place` is where it runs, as far as that is known; `seen` its
-    last sign of life, None when there was none; `since` when it began with what it `does`."""
+    last sign of life, None when there was none; `since` when it began with what it `does`, `born` when it started, as
+    far as that is known."""
 
     role: str
     queue: str
@@ -46,6 +47,7 @@ class Hand:
     seen: datetime | None
     since: datetime | None
     silent: bool
+    born: datetime | None = None
 
 
 def hands(client: redis.Redis, holders: Mapping[str, str], now: datetime) -> list[Hand]:
@@ -57,7 +59,7 @@ def hands(client: redis.Redis, holders: Mapping[str, str], now: datetime) -> lis
     found = [_loop(name, moved.get(name), holders.get(name, ""), now) for name in LOOPS]
     try:
         for queue in queues.QUEUES:
-            found += _workers(client, queue, now)
+            found += _without_replaced(_workers(client, queue, now))
     except (ClientError, OSError) as error:
         raise RedisError(f"Redis does not say who is at work ({error})") from error
     return found
@@ -75,7 +77,7 @@ def _workers(client: redis.Redis, queue: str, now: datetime) -> list[Hand]:
     keys = sorted(key.decode() for key in members)
     with client.pipeline(transaction=False) as pipe:
         for key in keys:
-            pipe.hmget(key, "last_heartbeat", "hostname", "pid")
+            pipe.hmget(key, "last_heartbeat", "hostname", "pid", "birth")
             pipe.smembers(f"{key}:executions")
         answers = pipe.execute()
         rows, under_way = answers[::2], [_job(found) for found in answers[1::2]]
@@ -90,6 +92,25 @@ def _workers(client: redis.Redis, queue: str, now: datetime) -> list[Hand]:
     ]
 
 
+def _without_replaced(workers: Sequence[Hand]) -> list[Hand]:
+    """Leave out those that were killed and started afresh: RQ keeps their names for another minute. Each worker that
+    was born on a machine after one there fell silent has taken its place."""
+    heirs = [one for one in workers if not one.silent and one.born is not None]
+    kept = []
+    for one in workers:
+        host = one.place.partition(":")[0]
+        heir = next((each for each in heirs if each.place.partition(":")[0] == host and _after(each, one)), None)
+        if one.silent and heir is not None:
+            heirs.remove(heir)
+        else:
+            kept.append(one)
+    return kept
+
+
+def _after(heir: Hand, gone: Hand) -> bool:
+    return gone.seen is None or (heir.born is not None and heir.born >= gone.seen)
+
+
 def _job(executions: Any) -> str:
     """The job that a worker is at, of its executions (`JOB:EXECUTION`); empty when there is none."""
     return next((one.decode().partition(":")[0] for one in sorted(executions)), "")
@@ -101,7 +122,7 @@ def _worker(queue: str, row: list[bytes | None], busy: bool, told: list[bytes | 
     does = f"{_DOING.get(kind, 'is at a job')} {number}".strip() if busy else "waits for a job"
     place = ":".join(part.decode("utf-8", "replace") for part in row[1:3] if part)
     silent = seen is None or now - seen > SILENT
-    return Hand(TRADES[queue], queue, place, does, seen, _time(told[1]) if busy else None, silent)
+    return Hand(TRADES[queue], queue, place, does, seen, _time(told[1]) if busy else None, silent, _time(row[3]))
 
 
 _DOING = {
