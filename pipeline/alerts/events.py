@@ -123,6 +123,8 @@ DECLARED: Mapping[str, Declared] = {
         _event("storyline.renamed", "A person gave it a name, or took it back.", _NAMED, "undoes"),
         _event("storyline.locked", "A person had second thoughts leave it as it is.", _NAMED, "undoes"),
         _event("storyline.unlocked", "Second thoughts may change it again.", _NAMED, "undoes"),
+        _event("storyline.muted", "A person wants to hear no more of it: lists leave it out.", _NAMED, "undoes"),
+        _event("storyline.unmuted", "It is heard of again.", _NAMED, "undoes"),
         _event(
             "article.updated",
             "An article of the storyline was edited in substance; counts stay as they are.",

@@ -41,3 +41,20 @@ def outcome(tx: Connection, command_id: int) -> tuple[str, Any, str | None]:
     chosen = select(commands.c.state, commands.c.result, commands.c.error).where(commands.c.id == command_id)
     row = tx.execute(chosen).one()
     return row.state, row.result, row.error
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command and what came of it."""
+
+    kind: str
+    payload: Mapping[str, Any]
+    state: str
+    result: Mapping[str, Any] | None
+    error: str | None
+
+
+def one(tx: Connection, command_id: int) -> Asked | None:
+    names = ("kind", "payload", "state", "result", "error")
+    row = tx.execute(select(*(commands.c[name] for name in names)).where(commands.c.id == command_id)).first()
+    return Asked(*row) if row else None

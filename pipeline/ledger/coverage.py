@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, case, func, null, select, update
 
-from pipeline.ledger import events, revisions
+from pipeline.ledger import events, pace, revisions, words
 from pipeline.ledger.apart import parts
 from pipeline.ledger.schema import articles, memberships, storylines, texts
 from pipeline.ledger.storylines import EMPTY, OUTLETS_KEPT, article_of, headline_of, summary
 from pipeline.records import Article
 
-NOTHING = {"articles": 0, "originals": 0, "outlets": [], "first_article": None, "last_article": None}
+NOTHING = {"articles": 0, "originals": 0, "outlets": [], "first_article": None, "last_article": None, **pace.NOTHING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def sample(tx: Connection, version: str, storyline_id: int, since: datetime, mos
     return [article_of(row) for row in sorted(found, key=lambda row: place[row["id"]])]
 
 
-def counted(tx: Connection, storyline_id: int) -> dict[str, Any]:
+def counted(tx: Connection, storyline_id: int, moment: datetime) -> dict[str, Any]:
     """What a storyline's row says of its articles, found anew."""
     when = func.coalesce(articles.c.published, articles.c.seen)
     chosen = (
@@ -159,6 +159,7 @@ def counted(tx: Connection, storyline_id: int) -> dict[str, Any]:
         "outlets": list(dict.fromkeys(row.outlet for row in rows if row.outlet))[:OUTLETS_KEPT],
         "first_article": min(times, default=None),
         "last_article": max(times, default=None),
+        **pace.counted(((row.when, row.kind == "original") for row in rows), moment),
     }
 
 
@@ -179,7 +180,7 @@ def retell(
     at next; one without articles is empty, or as it was when it began if it was declared.
     """
     before = {**_one(tx, storyline_id), **(values or {})}
-    now = counted(tx, storyline_id)
+    now = counted(tx, storyline_id, moment)
     state = _state(before, now["articles"])
     after = {
         **(values or {}),
@@ -239,5 +240,6 @@ def _write(
 ) -> None:
     values = {**after, "sequence": before["sequence"] + 1}
     tx.execute(update(storylines).where(storylines.c.id == before["id"]).values(**values))
+    words.follow(tx, before["id"], before, values)
     data = {"storyline": summary({**before, **values}), **said}
     events.append(tx, type_, f"storyline/{before['id']}", values["sequence"], moment, data)

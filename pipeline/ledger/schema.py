@@ -12,7 +12,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
@@ -20,16 +19,11 @@ from sqlalchemy import (
     text,
 )
 
+from pipeline.ledger import columns, schema_storylines
 from pipeline.ledger.columns import CleanText, Id, UtcDateTime, flagged, only
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+metadata = columns.metadata
+storylines, words = schema_storylines.storylines, schema_storylines.words
 
 feeds = Table(
     "feeds",
@@ -207,37 +201,6 @@ vectors = Table(
     PrimaryKeyConstraint("article_id", "generation", "version"),
 )
 
-storylines = Table(
-    "storylines",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("title", CleanText, nullable=False, server_default=""),
-    Column("text", CleanText, nullable=False, server_default=""),
-    Column("lang", CleanText),
-    Column("declared", Boolean, nullable=False, server_default=false()),
-    Column("state", CleanText, nullable=False),
-    Column("state_since", UtcDateTime),
-    Column("state_due", UtcDateTime),  # when its life is to be looked at again
-    Column("locked", Boolean, nullable=False, server_default=false()),  # second thoughts leave it as it is
-    Column("renamed", Boolean, nullable=False, server_default=false()),  # its title was given by a person, and stays
-    Column("headline", CleanText, nullable=False, server_default=""),
-    Column("lead", CleanText, nullable=False, server_default=""),
-    Column("merged_into", Id, ForeignKey("storylines.id")),
-    Column("articles", Integer, nullable=False, server_default="0"),
-    Column("originals", Integer, nullable=False, server_default="0"),
-    Column("outlets", JSON, nullable=False, server_default=text("'[]'")),
-    Column("opened", UtcDateTime, nullable=False),
-    Column("first_article", UtcDateTime),
-    Column("last_article", UtcDateTime),
-    Column("updated", UtcDateTime, nullable=False, index=True),
-    Column("sequence", Integer, nullable=False, server_default="0"),  # of its latest event
-    Column("vector", LargeBinary),  # of a declared storyline's title and text
-    Column("vector_version", CleanText),
-    Index("ix_storylines_state_due", "state_due", **only("state_due IS NOT NULL")),
-    *(Index(f"ix_storylines_{flag}", "id", **flagged(flag)) for flag in ("locked", "renamed", "declared")),
-    sqlite_autoincrement=True,
-)
-
 memberships = Table(
     "memberships",
     metadata,
@@ -264,7 +227,7 @@ changes = Table(
     "changes",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("kind", CleanText, nullable=False),  # merge, split, move, rename, lock, unlock or undo
+    Column("kind", CleanText, nullable=False),  # merge, split, move, rename, lock, unlock, mute, unmute or undo
     Column("storyline_id", Id, ForeignKey("storylines.id"), nullable=False),  # whom it happened to
     Column("other_id", Id, ForeignKey("storylines.id")),  # where its articles went
     Column("command_id", Id),  # the command of the person who asked for it; none: a second thought of the clusterer

@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, literal_column, select, update
 
 from pipeline import urls
 from pipeline.errors import LeaseLostError
-from pipeline.ledger import events, revisions, sealed
+from pipeline.ledger import events, pace, revisions, sealed, words
 from pipeline.ledger.schema import articles, memberships, storylines
 from pipeline.records import Article, ArticleState, Storyline, Vector
 
 EMPTY = "empty"  # the state of a storyline whose articles have all been forgotten; nobody is shown it in a list
-SHOWN = storylines.c.state != EMPTY
+SHOWN = storylines.c.state != literal_column(f"'{EMPTY}'")  # not a parameter: partial indexes are chosen by it
 PACED = ("developing", "surging")
 PACE_LOOK = timedelta(minutes=1)  # how long a storyline that grows all the time may wait for a look at its pace
 FIRST_LOOK = timedelta(hours=24)  # a new storyline is quiet no earlier (`storylines.life`)
@@ -124,6 +124,7 @@ def open_one(
         "sequence": 1 if declared else 0,
     }
     made = int(tx.execute(storylines.insert().returning(storylines.c.id), values).scalar_one())
+    words.follow(tx, made, {}, values)
     if declared:
         data = {"storyline": summary({**values, "id": made, "articles": 0, "originals": 0, "outlets": []})}
         events.append(tx, "storyline.opened", f"storyline/{made}", 1, now, data)
@@ -191,6 +192,7 @@ def tell_again(tx: Connection, article: Article, place: Place, *, headline: str,
     row = tx.execute(select(storylines).where(storylines.c.id == place.storyline)).mappings().one()
     values = {**_told(row, article, headline, lead), "updated": now, "sequence": row["sequence"] + 1}
     tx.execute(update(storylines).where(storylines.c.id == place.storyline).values(**values))
+    words.follow(tx, place.storyline, row, values)
     data = _data({**row, **values}, article, place.copy_of)
     data["article"] |= {"version": moved, "changed": list(place.changed)}
     events.append(tx, "article.updated", f"storyline/{place.storyline}", values["sequence"], now, data)
@@ -225,10 +227,12 @@ def _grow(
         "state_due": _look(row, outlets, now),
         "first_article": min(when, row["first_article"] or when),
         "last_article": max(when, row["last_article"] or when),
+        **pace.grown(row, when, now, original=copy_of is None),
         "updated": now,
         "sequence": row["sequence"] + 1,
     }
     tx.execute(update(storylines).where(storylines.c.id == storyline_id).values(**values))
+    words.follow(tx, storyline_id, row, values)
     type_ = "storyline.opened" if values["sequence"] == 1 else "storyline.grew"
     data = _data({**row, **values}, article, copy_of)
     events.append(tx, type_, f"storyline/{storyline_id}", values["sequence"], now, data)

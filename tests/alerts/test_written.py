@@ -23,6 +23,8 @@ def test_all_that_happens_to_storylines_is_as_declared(desk: Desk) -> None:
     desk.ask("rename", storyline=mill, title="The mill")
     desk.ask("lock", storyline=mill)
     desk.ask("unlock", storyline=mill)
+    desk.ask("mute", storyline=mill)
+    desk.ask("unmute", storyline=mill)
     merged = desk.ask("merge", storyline=port, into=mill)
     desk.ask("undo", change=merged["change"])
     parted = desk.ask("split", storyline=port, articles=[second[1]])
@@ -32,5 +34,5 @@ def test_all_that_happens_to_storylines_is_as_declared(desk: Desk) -> None:
     desk.step()
     told = desk.told()
     assert in_sequence(told)
-    names = "opened grew emerging developing quiet merged split moved renamed locked unlocked"
+    names = "opened grew emerging developing quiet merged split moved renamed locked unlocked muted unmuted"
     assert check(told) == {f"storyline.{name}" for name in names.split()}

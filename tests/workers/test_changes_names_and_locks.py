@@ -88,6 +88,17 @@ def test_a_lock_holds_until_it_is_taken_off(desk: Desk) -> None:
     assert [one.type for one in desk.told(1)[-4:]] == ["storyline.locked", "storyline.unlocked"] * 2
 
 
+def test_a_storyline_is_muted_and_heard_of_again(desk: Desk) -> None:
+    done = desk.ask("mute", storyline=1)["change"]
+    assert desk.refused("mute", storyline=1) == "storyline 1 is muted already"
+    desk.ask("undo", change=done)
+    assert desk.refused("unmute", storyline=1) == "storyline 1 is not muted"
+    desk.ask("mute", storyline=1)
+    desk.ask("unmute", storyline=1)
+    assert desk.refused("undo", change=done).startswith(f"change {done} was undone")
+    assert [one.type for one in desk.told(1)[-4:]] == ["storyline.muted", "storyline.unmuted"] * 2
+
+
 def test_people_may_change_what_is_locked(desk: Desk) -> None:
     desk.ask("lock", storyline=1)
     desk.ask("merge", storyline=2, into=1)

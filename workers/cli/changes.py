@@ -77,6 +77,14 @@ def unlock(storyline: Id, as_json: AsJson = False) -> None:
     _do("unlock", {"storyline": storyline}, "storyline {storyline} is not locked any more", as_json)
 
 
+def mute(storyline: Id, as_json: AsJson = False) -> None:
+    _do("mute", {"storyline": storyline}, "storyline {storyline} is muted", as_json)
+
+
+def unmute(storyline: Id, as_json: AsJson = False) -> None:
+    _do("unmute", {"storyline": storyline}, "storyline {storyline} is not muted any more", as_json)
+
+
 def undo(
     change: Annotated[int, typer.Argument(metavar="CHANGE", min=1, max=MOST, help="The number of the change.")],
     as_json: AsJson = False,
@@ -134,6 +142,8 @@ def sentence(one: Change) -> str:
         "rename": f"renamed to {one.payload.get('title')!r}",
         "lock": "locked",
         "unlock": "unlocked",
+        "mute": "muted",
+        "unmute": "not muted any more",
         "undo": f"change {one.payload.get('undoes')} undone",
     }
     return words.get(one.kind, one.kind)

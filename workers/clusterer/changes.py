@@ -3,9 +3,9 @@
 Each is one row in the history, with what undoes it, and one event for each storyline that it touches:
 `storyline.merged` for both of a merge (the winner grew, the loser's id leads to it from now on), `storyline.split` for
 the one that gave articles away and `storyline.opened` for the one that got them, `storyline.moved` for both of a move,
-`storyline.renamed`, `storyline.locked` and `storyline.unlocked`. Undoing (`undoing`) tells of what it does in the same
-words, with `undoes`. `command_id` is that of the person who asked; without it the change is a second thought, which
-people's constraints forbid where they apply.
+`storyline.renamed`, `storyline.locked` and `storyline.unlocked`, `storyline.muted` and `storyline.unmuted`. Undoing
+(`undoing`) tells of what it does in the same words, with `undoes`. `command_id` is that of the person who asked;
+without it the change is a second thought, which people's constraints forbid where they apply.
 
 Everything is checked before anything is written, so that a refusal (InputError, with the way out) leaves ledger and
 memory as they were. After any other failure memory has to be rebuilt.
@@ -176,6 +176,29 @@ def set_lock(
 ) -> None:
     coverage.alter(tx, storyline, {"locked": locked}, f"storyline.{'' if locked else 'un'}locked", told, moment)
     (memory.constraints.locked.add if locked else memory.constraints.locked.discard)(storyline)
+
+
+def mute(
+    tx: Connection,
+    *,
+    storyline: int,
+    muted: bool,
+    why: Mapping[str, Any],
+    moment: datetime,
+    command_id: int | None = None,
+) -> Change:
+    """Have lists leave a storyline out, and nobody told of it who asks for that; or take that back. It goes on to be
+    filed under."""
+    row, kind = alive(tx, storyline), "mute" if muted else "unmute"
+    if row["muted"] is muted:
+        raise InputError(f"storyline {row['id']} is {'muted already' if muted else 'not muted'}")
+    change = changes.record(tx, kind, row["id"], moment, command=command_id, payload={}, why=why)
+    set_mute(tx, row["id"], muted, said(change), moment)
+    return change
+
+
+def set_mute(tx: Connection, storyline: int, muted: bool, told: Mapping[str, Any], moment: datetime) -> None:
+    coverage.alter(tx, storyline, {"muted": muted}, f"storyline.{'' if muted else 'un'}muted", told, moment)
 
 
 # ---- what undoing needs as well ----

@@ -14,7 +14,7 @@ from workers.clusterer import changes, removal
 from workers.clusterer.memory import Memory
 from workers.clusterer.undoing import undo
 
-CHANGES = ("merge", "split", "move", "rename", "lock", "unlock", "undo")
+CHANGES = ("merge", "split", "move", "rename", "lock", "unlock", "mute", "unmute", "undo")
 MOST_ID = 2**63 - 1  # what the ledger can hold
 
 
@@ -53,6 +53,12 @@ def _change(tx: Connection, memory: Memory, command: commands.Command, moment: d
     if kind == "rename":
         title = _line(given, "title")
         return changes.rename(tx, memory, storyline=storyline, title=title, why={}, moment=moment, command_id=by)
+    return _flagged(tx, memory, kind, storyline, moment, by)
+
+
+def _flagged(tx: Connection, memory: Memory, kind: str, storyline: int, moment: datetime, by: int) -> Change:
+    if kind in ("mute", "unmute"):
+        return changes.mute(tx, storyline=storyline, muted=kind == "mute", why={}, moment=moment, command_id=by)
     locked = kind == "lock"
     return changes.lock(tx, memory, storyline=storyline, locked=locked, why={}, moment=moment, command_id=by)
 

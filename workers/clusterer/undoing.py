@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from pipeline.errors import InputError
 from pipeline.ledger import apart, changes, coverage
 from pipeline.ledger.changes import Change
-from workers.clusterer.changes import alive, hold, join, retell, said, set_lock
+from workers.clusterer.changes import alive, hold, join, retell, said, set_lock, set_mute
 from workers.clusterer.memory import Memory
 
 Step = Callable[[Connection, Memory, Change, Change, datetime], None]
@@ -95,6 +95,14 @@ def _named(tx: Connection, change: Change) -> list[int]:
     last = changes.standing(tx, "rename", change.storyline)
     if last is not None and last.id != change.id:
         raise InputError(f"storyline {change.storyline} was renamed again since; undo change {last.id} first")
+    return []
+
+
+def _muted(tx: Connection, change: Change) -> list[int]:
+    _still_itself(tx, change)
+    if alive(tx, change.storyline)["muted"] is not (change.kind == "mute"):
+        state = "not muted" if change.kind == "mute" else "muted"
+        raise InputError(f"storyline {change.storyline} is {state} any more or again; there is nothing to undo")
     return []
 
 
@@ -209,6 +217,10 @@ def _unlock(tx: Connection, memory: Memory, change: Change, done: Change, moment
     set_lock(tx, memory, change.storyline, change.kind == "unlock", told, moment)
 
 
+def _unmute(tx: Connection, memory: Memory, change: Change, done: Change, moment: datetime) -> None:
+    set_mute(tx, change.storyline, change.kind == "unmute", {**said(done), "undoes": change.id}, moment)
+
+
 _PREPARE: dict[str, Callable[[Connection, Change], list[int]]] = {
     "merge": _merged,
     "split": _parted,
@@ -216,6 +228,8 @@ _PREPARE: dict[str, Callable[[Connection, Change], list[int]]] = {
     "rename": _named,
     "lock": _locked,
     "unlock": _locked,
+    "mute": _muted,
+    "unmute": _muted,
 }
 _DO: dict[str, Step] = {
     "merge": _unmerge,
@@ -224,4 +238,6 @@ _DO: dict[str, Step] = {
     "rename": _unname,
     "lock": _unlock,
     "unlock": _unlock,
+    "mute": _unmute,
+    "unmute": _unmute,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
@@ -45,13 +46,24 @@ def list_storylines(
     cursor: Cursor = None,
     lang: Annotated[str | None, Query(pattern="^[A-Za-z0-9-]{1,35}$")] = None,
     state: Annotated[str | None, Query(pattern="^[a-z]{1,20}$")] = None,
+    outlet: Annotated[str, Query(max_length=200, description="The name of an outlet that covers it.")] = "",
+    name: Annotated[str, Query(max_length=200, description="Words that headline or lead must have.")] = "",
+    since: Annotated[datetime | None, Query(description="Its latest article is no older.")] = None,
+    muted: Annotated[bool, Query(description="Those that were muted, which are left out otherwise.")] = False,
     sort: Annotated[
-        Literal["updated", "size"], Query(description="`size` counts originals: reprints add nothing to it.")
+        Literal["momentum", "updated", "size"],
+        Query(
+            description="`momentum`: by originals, each counting half after six hours. `size` counts originals:"
+            " reprints add nothing to it."
+        ),
     ] = "updated",
 ) -> models.Storylines:
-    """Storylines, the one that changed last (or the largest) first."""
+    """Storylines, the one that changed last (or goes fastest, or is the largest) first."""
+    if since is not None and since.tzinfo is None:
+        raise HTTPException(422, "since: give a time with its zone.")
+    filters = queries.Filters(lang=lang, state=state, outlet=outlet, name=name, since=since, muted=muted)
     with here.ledger.read() as tx:
-        page = queries.storyline_page(tx, limit=limit, sort=sort, cursor=cursor, lang=lang, state=state)
+        page = queries.storyline_page(tx, limit=limit, sort=sort, cursor=cursor, filters=filters)
     found = [models.StorylineSummary(**models.StorylineSummary.fields_of(row)) for row in page.rows]
     return models.Storylines(storylines=found, next_cursor=page.next_cursor)
 

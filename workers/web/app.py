@@ -20,6 +20,7 @@ from fastapi.routing import APIRoute
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -28,8 +29,23 @@ from pipeline.ledger import Ledger, open_ledger
 from pipeline.settings import Settings
 from pipeline.urls import mask
 from workers import logs
+from workers.meaning import Meaning
 from workers.process import now as utc_now
-from workers.web import api, changes, eventlog, exposed, feedpages, feeds, login, opspages, pages, websub
+from workers.web import (
+    api,
+    changes,
+    corrections,
+    eventlog,
+    exposed,
+    feedpages,
+    feeds,
+    listing,
+    login,
+    opspages,
+    pages,
+    searching,
+    websub,
+)
 from workers.web.context import MANY, ONE, Context
 from workers.web.door import Door
 from workers.web.guard import HUB_PATH, Guard
@@ -81,10 +97,18 @@ def create_app(
     )
     door = Door(settings.api_token, ledger, clock) if settings.api_token else None
     app.state.context = Context(
-        settings=settings, ledger=ledger, redis=redis, clock=clock, measure=Measure(ledger, redis), door=door
+        settings=settings,
+        ledger=ledger,
+        redis=redis,
+        clock=clock,
+        measure=Measure(ledger, redis),
+        meaning=Meaning(ledger, settings.model),
+        door=door,
     )
     app.state.streams = Streams(ledger)
     app.state.looking = set()  # for feeds: a search takes a process and up to two minutes, so there is one at a time
+    # Lists shrink to a fifth; streams of events are left alone.
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(
         Guard,
         door=door,
@@ -96,12 +120,15 @@ def create_app(
     app.include_router(feeds.router)
     app.include_router(feeds.lists)
     app.include_router(eventlog.router)
+    app.include_router(searching.router)
     app.include_router(api.probes)
     app.include_router(login.router)
     app.include_router(exposed.router)
+    app.include_router(listing.router)
     app.include_router(pages.router)
     app.include_router(feedpages.router)
     app.include_router(opspages.router)
+    app.include_router(corrections.router)
     if settings.public_url:
         app.include_router(websub.router())
     app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")

@@ -45,15 +45,17 @@ class Undo(_Asked):
 
 
 class StorylineChange(_Asked):
-    """What is given is changed; one of the two at a time, since each is a change of its own."""
+    """What is given is changed; one of them at a time, since each is a change of its own."""
 
     title: Line | None = Field(default=None, min_length=1, max_length=300, description="A name that stays.")
     locked: bool | None = Field(default=None, description="Whether second thoughts leave the storyline as it is.")
 
+    muted: bool | None = Field(default=None, description="Whether lists leave the storyline out.")
+
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.title is None) == (self.locked is None):
-            raise ValueError("give title or locked, one of the two")
+        if sum(one is not None for one in (self.title, self.locked, self.muted)) != 1:
+            raise ValueError("give title, locked or muted, one of them")
         return self
 
 
@@ -61,7 +63,7 @@ class Change(BaseModel):
     """Something that was changed about a storyline after filing."""
 
     id: int
-    kind: Literal["merge", "split", "move", "rename", "lock", "unlock", "undo"]
+    kind: Literal["merge", "split", "move", "rename", "lock", "unlock", "mute", "unmute", "undo"]
     storyline: int = Field(description="Whom it happened to.")
     other: int | None = Field(description="Where its articles went.")
     by: Literal["people", "second thoughts"]

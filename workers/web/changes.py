@@ -51,7 +51,9 @@ def undo_change(here: Here, storyline_id: Id, undo: changemodels.Undo) -> models
 
 @router.patch("", status_code=202)
 def change_storyline(here: Here, storyline_id: Id, change: changemodels.StorylineChange) -> models.Command:
-    """Give this storyline a title that stays, or lock it against second thoughts."""
+    """Give this storyline a title that stays, lock it against second thoughts, or mute it."""
+    if change.muted is not None:
+        return _ask(here, "mute" if change.muted else "unmute", storyline_id, {})
     if change.title is not None:
         return _ask(here, "rename", storyline_id, {"title": change.title})
     return _ask(here, "lock" if change.locked else "unlock", storyline_id, {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message as Mail
 from email.parser import BytesHeaderParser
@@ -63,7 +63,12 @@ def again(content: bytes, receive: Receive) -> Receive:
 
 def fields(content: bytes, kind: str = TYPE) -> Mapping[str, str]:
     """The first value of each field; none when it is no form. `kind` is its Content-Type."""
-    return {name: values[0] for name, values in read(content, kind).fields.items()}
+    return {name: values[0] for name, values in lists(content, kind).items()}
+
+
+def lists(content: bytes, kind: str = TYPE) -> Mapping[str, Sequence[str]]:
+    """All values of each field, one at least; none when it is no form. `kind` is its Content-Type."""
+    return read(content, kind).fields
 
 
 def read(content: bytes, kind: str) -> Sent:

@@ -72,6 +72,19 @@ class Storylines(BaseModel):
     )
 
 
+class Hit(BaseModel):
+    """A storyline that was found, and in which way."""
+
+    storyline: StorylineSummary
+    words: bool = Field(description="It has all words of the question.")
+    likeness: float | None = Field(description="The cosine of its coverage and the question; null: not by meaning.")
+
+
+class Hits(BaseModel):
+    hits: list[Hit] = Field(description="The best first.")
+    without_meaning: str | None = Field(description="Why nothing was looked for by meaning; null: it was.")
+
+
 class Coverage(BaseModel):
     """An article as part of a storyline."""
 

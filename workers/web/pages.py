@@ -9,23 +9,23 @@ from datetime import datetime
 from functools import cache
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection
 
-from pipeline.ledger import articles, storylines
+from pipeline.ledger import articles, changes, storylines
 from workers import digest
-from workers.web import queries, show
-from workers.web.context import MAX_ID, Here
+from workers.web import corrections, queries, show, spark
+from workers.web.context import MAX_ID, Context, Here
 from workers.web.door import Session
 from workers.web.why import Why, read
 
 HERE = Path(__file__).resolve().parent
 STATIC = HERE / "static"
-LISTED = 30  # storylines on a page: what a person scans before changing the question
+SIDE_BY_SIDE = 6  # outlets whose latest reports stand beside each other
 COVERED = 50  # articles on a storyline's page
 SECTIONS = (("/", "Storylines"), ("/ops", "Ops"), ("/feeds", "Feeds"))  # address and label, as in the masthead
 STAGES = (
@@ -69,23 +69,6 @@ class Covered:
     """Whether the article of which it is a reprint stands on the same page."""
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
-def index(
-    request: Request,
-    here: Here,
-    sort: Literal["updated", "size"] = "updated",
-    cursor: Annotated[str | None, Query(max_length=500)] = None,
-) -> Response:
-    """The storylines, page by page."""
-    now = here.clock()
-    with here.ledger.read() as tx:
-        page = queries.storyline_page(tx, limit=LISTED, sort=sort, cursor=cursor)
-        total = storylines.count(tx)
-        health = _health(tx, now)
-    values: dict[str, Any] = {"page": page, "total": total, "sort": sort, "first": cursor is None, "health": health}
-    return render(request, "index.html", now, **values)
-
-
 @router.api_route("/storylines", methods=["GET", "HEAD"])
 def all_storylines() -> Response:
     """The list is the front page."""
@@ -94,9 +77,14 @@ def all_storylines() -> Response:
 
 @router.api_route("/storylines/{reference}", methods=["GET", "HEAD"])
 def storyline(
-    request: Request, here: Here, reference: str, cursor: Annotated[str | None, Query(max_length=500)] = None
+    request: Request,
+    here: Here,
+    reference: str,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+    command: Annotated[int | None, Query(ge=1, le=MAX_ID)] = None,
+    edit: bool = False,
 ) -> Response:
-    """One storyline with its coverage."""
+    """One storyline with its coverage; with `edit` the forms that correct it, with `command` what came of that one."""
     known = reference.isascii() and reference.isdecimal() and int(reference[:20]) <= MAX_ID
     now = here.clock()
     with here.ledger.read() as tx:
@@ -105,21 +93,37 @@ def storyline(
         if found is None or row is None:
             raise HTTPException(404, "There is no such storyline.")
         if str(found.id) != reference:
-            return RedirectResponse(f"/storylines/{found.id}", 301)
+            return RedirectResponse(f"/storylines/{found.id}" + (f"?command={command}" if command else ""), 301)
         page = queries.coverage_page(tx, found.id, limit=COVERED, cursor=cursor)
         told = digest.of(tx, found) if cursor is None else None
-        health = _health(tx, now)
+        asked = corrections.told(tx, command, found.id, now) if command else None
+        history = changes.history(tx, found.id, corrections.HISTORY)
+        strip = health(tx, here, now)
     days = _by_day(page.rows, found.id, now)
     values: dict[str, Any] = {
         "story": row,
+        "chart": spark.charts([row["pace"]], now)[0],
         "digest": told,
         "here": {item.row["id"] for _, items in days for item in items},
         "days": days,
+        "beside": _beside(page.rows) if cursor is None else [],
         "next_cursor": page.next_cursor,
         "first": cursor is None,
-        "health": health,
+        "edit": edit,
+        "asked": asked,
+        "history": history,
+        "health": strip,
     }
     return render(request, "storyline.html", now, **values)
+
+
+def _beside(rows: Sequence[queries.Row]) -> list[queries.Row]:
+    """The latest original of each outlet that says how it begins, to be read side by side; none where there is one."""
+    found: dict[str, queries.Row] = {}
+    for row in rows:
+        if row["kind"] == "original" and row["lead"] and row["outlet"]:
+            found.setdefault(row["outlet"], row)
+    return list(found.values())[:SIDE_BY_SIDE] if len(found) > 1 else []
 
 
 def _by_day(rows: Sequence[queries.Row], storyline_id: int, now: datetime) -> list[tuple[str, list[Covered]]]:
@@ -129,6 +133,12 @@ def _by_day(rows: Sequence[queries.Row], storyline_id: int, now: datetime) -> li
         (heading, list(items))
         for heading, items in groupby(covered, key=lambda item: show.day_heading(item.row["at"], now))
     ]
+
+
+def health(tx: Connection, here: Context, now: datetime) -> Health:
+    """The figures of the strip. Where counting takes long they are kept for a few seconds."""
+    found: Health = here.strip.get(lambda: _health(tx, now))
+    return found
 
 
 def _health(tx: Connection, now: datetime) -> Health:
@@ -180,6 +190,7 @@ def _environment() -> Environment:
         "link",
         "host",
         "language",
+        "shortened",
     )
     made.filters.update({name: getattr(show, name) for name in names})
     made.globals.update(static=_static, sections=SECTIONS)

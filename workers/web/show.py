@@ -84,6 +84,13 @@ def outlets(names: Sequence[str]) -> str:
     return f"{', '.join(names[:OUTLETS_NAMED])} and {len(names) - OUTLETS_NAMED} others"
 
 
+def shortened(text: str, most: int = 280) -> str:
+    """The beginning of a text, cut at a blank: a page shows two lines of it, and need not carry more."""
+    if len(text) <= most:
+        return text
+    return text[:most].rsplit(None, 1)[0].rstrip(",;:–—-") + "…"
+
+
 def link(url: str) -> str:
     """The URL if it may stand in a link, else nothing: what feeds carry may be `javascript:` or `data:`."""
     return urls.without_credentials(url) if urls.is_http(url) else ""
