@@ -24,6 +24,7 @@ EVENTS = "slugline:events"  # stream of published events; the stream id is `POSI
 
 HOLDS = "slugline:holds"  # what holds the wire back (`pressure`)
 TALLIES = "slugline:tallies"  # hash: what all processes have counted (`tally`)
+HISTORY = "slugline:history"  # hash: how the last hour went, step by step (`history`)
 PROGRESS = "slugline:progress"  # hash: when each service last got on, in seconds since 1970 (`tally`)
 
 JOBS = {

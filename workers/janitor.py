@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 import redis
 
-from pipeline import metrics, pressure, queues
+from pipeline import history, metrics, pressure, queues, tally
 from pipeline.dispatch import dispatch, embed_again, embed_declared, recover
 from pipeline.embedding import version
 from pipeline.errors import LedgerError, RedisError
-from pipeline.ledger import Ledger, clock, reembed, retention
+from pipeline.ledger import Ledger, clock, figures, reembed, retention
 from pipeline.settings import Settings
 from pipeline.storylines.options import FilingOptions
 from pipeline.tally import Tally
@@ -46,6 +46,7 @@ class Janitor:
         self._round = Round(settings, ledger)
         self._watch = Watch(ledger, settings.stall_seconds)
         self._holds: list[pressure.Hold] = []
+        self._noted = 0  # the last step of the history
         self._before: int | None = None  # where it is with embedding again, None while that rests
 
     def run(self, stop: Stop) -> None:
@@ -78,6 +79,7 @@ class Janitor:
                 log.warning("put back", returned=done.returned, dead=done.dead)
         handed_out = dispatch(self._ledger, self._redis, settings, moment)
         self._watch.look(moment)
+        self._note(moment)
         self._embed_again(moment)
         if abs(moment - self._retired) >= RETIRE_EVERY:
             self._retire(moment)
@@ -116,6 +118,17 @@ class Janitor:
             queues.bury(self._redis, dead)
             log.info("orphaned jobs dropped", count=len(dead))
         self._orphans = found
+
+    def _note(self, moment: datetime) -> None:
+        """Note how the hour goes, for those who look at it; without that everything else goes on."""
+        at = moment.timestamp()
+        if history.step(at) == self._noted:
+            return
+        self._noted = history.step(at)
+        with contextlib.suppress(RedisError):
+            with self._ledger.read() as tx:
+                waiting = sum(figures.waiting(tx, moment).values())
+            history.keep(self._redis, history.sample(tally.read(self._redis), waiting, at))
 
     def _retire(self, moment: datetime) -> None:
         """One small step through the ledger, over and over again."""

@@ -6,12 +6,15 @@ one. A job whose worker was killed comes back after some 13 minutes with RQ's de
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from redis.exceptions import RedisError as ClientError
 from rq import SimpleWorker, Worker
 from rq.job import Job
 from rq.queue import Queue
@@ -23,6 +26,8 @@ from workers import logs
 
 log = logs.get("worker")
 JOBS_BEFORE_RECYCLING = 5000  # a worker that has done so many ends and is started afresh
+BEAT_SECONDS = 4  # how often a worker says that it is there, at a job and without one
+RQ_AHEAD = 15  # what RQ takes off a worker's time to live for the time that it waits for a job
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 Unfit = Callable[[], str | None]
@@ -53,8 +58,27 @@ class ResidentWorker(SimpleWorker):
     unfit: Unfit
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        super().execute_job(job, queue)
+        with self._beating():
+            super().execute_job(job, queue)
         _look(self.unfit)
+
+    @contextlib.contextmanager
+    def _beating(self) -> Iterator[None]:
+        """Say that this worker is there while it is at a job, which RQ does for those that fork only."""
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait(BEAT_SECONDS):
+                with contextlib.suppress(ClientError, OSError):  # the job itself tells when Redis is away
+                    self.heartbeat()
+
+        thread = threading.Thread(target=beat, name="beat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
 
 
 def grown(settings: Settings) -> str | None:
@@ -83,8 +107,8 @@ def work(settings: Settings, queue: str, kind: type[ForkingWorker] | type[Reside
         serializer=JSONSerializer,
         log_job_description=False,
         maintenance_interval=15,  # seconds, like the two below
-        worker_ttl=30,
-        job_monitoring_interval=10,
+        worker_ttl=BEAT_SECONDS + RQ_AHEAD,
+        job_monitoring_interval=BEAT_SECONDS,
     )
     worker.unfit = unfit
     worker.work(logging_level="WARNING", max_jobs=JOBS_BEFORE_RECYCLING, with_scheduler=False)

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, String, cast, func, or
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline import urls
+from pipeline.errors import InputError
 from pipeline.ledger import hosts
 from pipeline.ledger.articles import chunks
 from pipeline.ledger.engine import FEEDS, one_at_a_time
@@ -31,12 +32,15 @@ class NewFeed:
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Which feeds are asked for; everything that is given must hold. `trouble`: the last poll failed, or it is gone.
-    `silent`: against its own rhythm."""
+    `silent`: against its own rhythm. `host`: those whose politeness is counted together with that host's, or below
+    it. `text`: stands in the title or the URL, in upper or lower case."""
 
     state: FeedState | None = None
     trouble: bool = False
     silent: bool = False
     tag: str = ""
+    host: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,15 @@ def count(tx: Connection, choice: Choice) -> int:
     """How many feeds a choice has."""
     counted: Select[Any] = select(func.count()).select_from(feeds).where(*_conditions(tx, choice))
     return int(tx.execute(counted).scalar_one())
+
+
+def standings(tx: Connection) -> dict[str, int]:
+    """How many feeds there are in `all`, and how many of them are in `trouble`, `silent`, `paused` and `gone`."""
+    failed, gone = feeds.c.failures > 0, feeds.c.state == FeedState.GONE
+    which = {"trouble": or_(failed, gone), "silent": feeds.c.silent_since.is_not(None)}
+    which |= {"paused": feeds.c.state == FeedState.PAUSED, "gone": gone}
+    counts = (func.count().filter(condition).label(name) for name, condition in which.items())
+    return dict(tx.execute(select(func.count().label("all"), *counts).select_from(feeds)).mappings().one())
 
 
 def change(tx: Connection, feed_id: int, *, title: str | None = None, tags: Iterable[str] | None = None) -> None:
@@ -135,7 +148,19 @@ def _conditions(tx: Connection, choice: Choice) -> list[ColumnElement[bool]]:
         conditions.append(feeds.c.silent_since.is_not(None))
     if choice.tag:
         conditions.append(_has_tag(tx, choice.tag))
+    if choice.host:
+        below = feeds.c.host_key.endswith(f".{choice.host}", autoescape=True)
+        conditions.append(or_(feeds.c.host_key.in_(_host_keys(choice.host)), below))
+    if choice.text:
+        conditions.append(or_(*(feeds.c[name].icontains(choice.text, autoescape=True) for name in ("title", "url"))))
     return conditions
+
+
+def _host_keys(host: str) -> set[str]:
+    try:
+        return {host, urls.host_key(f"https://{host}/")}
+    except InputError:  # no feed is of that host
+        return {host}
 
 
 def _has_tag(tx: Connection, tag: str) -> ColumnElement[bool]:

@@ -74,6 +74,12 @@ def figures(tx: Connection, now: datetime) -> Figures:
     )
 
 
+def waiting(tx: Connection, now: datetime) -> dict[str, int]:
+    """How many articles wait in each state, those put off to a later attempt aside; counts end at `MOST`."""
+    standing, _ = _articles(tx, now)
+    return {state: sum(counts.values()) - counts["put-off"] for state, counts in standing.items()}
+
+
 def time_of(tx: Connection, position: int) -> datetime | None:
     """When the first event behind this position happened; None when there is none."""
     chosen = select(events.c.time).where(events.c.position > position).order_by(events.c.position).limit(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -111,11 +111,13 @@ def served(
     *,
     headers: Mapping[str, str] | None = None,
     now: datetime = NOW,
+    clock: Callable[[], datetime] | None = None,
 ) -> Iterator[httpx.Client]:
-    """The real server on a free loopback port, and a client for it that follows no redirects."""
+    """The real server on a free loopback port, and a client for it that follows no redirects. It is always `now` there,
+    unless `clock` says the time."""
     taken = bind(settings, "127.0.0.1", 0)
     address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    running = server(create_app(settings, ledger, redis, clock=lambda: now))
+    running = server(create_app(settings, ledger, redis, clock=clock or (lambda: now)))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [taken]})
     thread.start()
     try:

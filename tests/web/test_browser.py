@@ -110,7 +110,8 @@ class Watched:
         own = self.page.locator('head > script[src^="/static/"]')
         assert all(one.inner_html() == "" for one in own.all())
         assert self.page.locator(active).count() == own.count()
-        assert self.page.locator("link[rel=stylesheet]").count() == 1
+        assert self.page.locator('link[rel=stylesheet]:not(head > [href^="/static/"])').count() == 0
+        assert self.page.locator("link[rel=stylesheet]").count() in (1, 2)  # the one of all pages, and a page's own
         here = (urldefrag(urljoin(self.origin + address, link))[0] for link in found)
         return {one.removeprefix(self.origin) for one in here if one.startswith(self.origin + "/")}
 

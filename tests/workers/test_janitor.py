@@ -16,7 +16,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from sqlalchemy import func, select, update
 
-from pipeline import queues
+from pipeline import history, queues
 from pipeline.embedding import Embedder, version
 from pipeline.errors import RedisError
 from pipeline.ledger import Ledger, articles, storylines, work
@@ -216,3 +216,11 @@ def test_it_goes_through_the_ledger_for_what_is_old(settings: Settings, sqlite_l
         with sqlite_ledger.read() as tx:
             counted = [tx.execute(select(func.count()).select_from(t)).scalar_one() for t in (texts, vectors, commands)]
         assert counted == [0, 0, 0]
+
+
+def test_how_the_hour_goes_is_noted_once_a_step(sqlite_ledger: Ledger, client: redis.Redis, settings: Settings) -> None:
+    take_in(sqlite_ledger)
+    janitor = Janitor(settings, sqlite_ledger, client)
+    for seconds in (0, 1, 31, 62):
+        janitor.step(at(seconds))
+    assert [one.waiting for one in history.recent(client)] == [1, 1, 1]

@@ -31,7 +31,21 @@ from pipeline.urls import mask
 from workers import logs
 from workers.meaning import Meaning
 from workers.process import now as utc_now
-from workers.web import api, changes, corrections, eventlog, exposed, feeds, listing, login, pages, searching, websub
+from workers.web import (
+    api,
+    changes,
+    corrections,
+    eventlog,
+    exposed,
+    feedpages,
+    feeds,
+    listing,
+    login,
+    opspages,
+    pages,
+    searching,
+    websub,
+)
 from workers.web.context import MANY, ONE, Context
 from workers.web.door import Door
 from workers.web.guard import HUB_PATH, Guard
@@ -92,6 +106,7 @@ def create_app(
         door=door,
     )
     app.state.streams = Streams(ledger)
+    app.state.looking = set()  # for feeds: a search takes a process and up to two minutes, so there is one at a time
     # Lists shrink to a fifth; streams of events are left alone.
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(
@@ -111,6 +126,8 @@ def create_app(
     app.include_router(exposed.router)
     app.include_router(listing.router)
     app.include_router(pages.router)
+    app.include_router(feedpages.router)
+    app.include_router(opspages.router)
     app.include_router(corrections.router)
     if settings.public_url:
         app.include_router(websub.router())

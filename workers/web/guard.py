@@ -26,7 +26,8 @@ OPEN_PATH = "/healthz"  # says no more than "alive", and probes come without cre
 HUB_PATH = re.compile(r"/websub/[A-Za-z0-9_-]{43}")
 OPEN_FOLDERS = ("/static/",)  # our own style sheet and icon, which the login wears too
 BODY_BYTES = 1_000_000  # the longest request that makes sense, a declared storyline, has some 20,000 characters
-LARGE_BODIES = {"/api/v1/feeds.opml": opml.MAX_BYTES}  # a list of feeds has a line of some 200 for each
+# A list of feeds has a line of some 200 for each; a form has a little around it.
+LARGE_BODIES = {"/api/v1/feeds.opml": opml.MAX_BYTES, "/feeds/import": opml.MAX_BYTES + BODY_BYTES}
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -135,10 +136,13 @@ async def _changed(request: Request, session: Session) -> tuple[Response | None,
     receive = request.receive
     given = request.headers.get(forms.HEADER, "")
     if not given and not _api(request) and forms.is_form(request.headers):
-        content = await forms.body(receive, BODY_BYTES)
+        most = LARGE_BODIES.get(request.scope["path"], BODY_BYTES)
+        content = await forms.body(receive, most)
         if content is None:
-            return _answer(request, 413, f"The body is longer than {BODY_BYTES:,} bytes."), receive
-        given, receive = forms.fields(content).get(forms.FIELD, ""), forms.again(content, receive)
+            return _answer(request, 413, f"The body is longer than {most:,} bytes."), receive
+        kind = request.headers.get("content-type", "")
+        given = (await run_in_threadpool(forms.fields, content, kind)).get(forms.FIELD, "")
+        receive = forms.again(content, receive)
     if hmac.compare_digest(given.encode(), session.csrf.encode()):
         return None, receive
     way_out = f"send it as {forms.HEADER}" if _api(request) else "load the page again and repeat it there"

@@ -22,7 +22,7 @@ from pipeline.ledger import Ledger, figures
 from pipeline.pressure import Hold
 
 KEPT_SECONDS = 3.0
-HEARD = timedelta(seconds=60)  # workers say that they are there every 15 s, and at each job
+HEARD = timedelta(seconds=60)  # workers say that they are there every 4 s, and at each job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

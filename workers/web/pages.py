@@ -181,6 +181,8 @@ def _environment() -> Environment:
         "day",
         "first_upper",
         "short_day",
+        "span",
+        "clock_time",
         "number",
         "decimal",
         "counted",

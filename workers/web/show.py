@@ -39,6 +39,11 @@ def span(seconds: float) -> str:
     return f"{int(max(0.0, seconds))} s"
 
 
+def clock_time(when: datetime, now: datetime) -> str:
+    """`14:05:09`, with the day in front when it was another one."""
+    return f"{when:%H:%M:%S}" if when.date() == now.date() else f"{short_day(when.date(), now)}, {when:%H:%M}"
+
+
 def short_day(when: date, now: datetime) -> str:
     """`Sun 30 Nov`, with the year when it is another one."""
     return f"{when:%a} {when.day} {when:%b}" + ("" if when.year == now.year else f" {when.year}")
