@@ -169,6 +169,8 @@ def test_troubles_are_met_by_rules_that_ask_for_them_only() -> None:
     assert not holds("reuters", failing)
     assert not holds("reuters OR pipeline:stalled NOT state:quiet", trouble_view("feed/3", ("feed", "silent")))
     assert not holds("feed:failing outlets<5", failing)
+    assert not holds("reuters NOT feed:silent", failing)
+    assert not holds("reuters OR feed:silent", failing)
     assert holds("pipeline:stalled", trouble_view("pipeline", ("pipeline", "stalled")))
 
 

@@ -51,22 +51,26 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule that has been read. `sentences` are those that it asks the meaning of."""
+    """A rule that has been read, with the sentences that it asks the meaning of, and troubles such as feed:failing."""
 
     text: str
     query: Node
     sentences: tuple[str, ...]
     of_states: bool
-    of_trouble: bool
+    troubles: frozenset[str]
 
     def match(self, view: View, *, also: str | None = None) -> Match | None:
-        """Whether it holds, and why. `also` is a state in which the storyline counts as well."""
-        if view.trouble is not None and not self.of_trouble:
-            return None
+        """Whether it holds, and why. `also` is a state in which the storyline counts as well.
+
+        Of a trouble it holds only where it asks for that one: no rule on a word is about a feed of that name.
+        """
         if also is not None:
             view = replace(view, states=view.states | {also})
         why: list[Reason] = []
-        return Match(tuple(why)) if _holds(self.query, view, why) else None
+        if not _holds(self.query, view, why):
+            return None
+        asked = view.trouble is None or any(reason.condition in self.troubles for reason in why)
+        return Match(tuple(why)) if asked else None
 
 
 def compile_rule(text: str) -> Rule:
@@ -78,7 +82,7 @@ def compile_rule(text: str) -> Rule:
         query=query,
         sentences=tuple(dict.fromkeys(leaf.sentence for leaf in there if isinstance(leaf, Meaning))),
         of_states=any(isinstance(leaf, State) for leaf in there),
-        of_trouble=any(isinstance(leaf, Trouble) for leaf in there),
+        troubles=frozenset(f"{leaf.subject}:{leaf.kind}" for leaf in there if isinstance(leaf, Trouble)),
     )
 
 

@@ -177,7 +177,7 @@ class _Parser:
         if choices:
             if bare not in choices:
                 self._fail(value, " or ".join(choices))
-            return State(bare, text) if name == "state" else Trouble(name, bare, text)
+            return State(bare, text) if name == "state" else Trouble(name, bare, f"{name}:{bare}")
         if name == "lang":
             if not _LANG.fullmatch(bare):
                 self._fail(value, _VALUES[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -98,10 +99,16 @@ class View:
         """How many of the articles read must have a word for the storyline to have it."""
         return max(1, math.ceil(_SHARE * len(self.reads)))
 
+    def all_words(self) -> set[str]:
+        """Every word that stands in one of its texts."""
+        return set(self.head.words).union(*(read.words for read in self.reads))
+
     def words(self) -> set[str]:
-        """The words that it has."""
-        counts = Counter(word for read in self.reads for word in read.words)
+        """The words that it has: those in its headline, and those in as many of its articles as are needed."""
         least = self.least
+        if least == 1:
+            return self.all_words()
+        counts = Counter(itertools.chain.from_iterable(read.words for read in self.reads))
         return {word for word, count in counts.items() if count >= least} | self.head.words
 
 

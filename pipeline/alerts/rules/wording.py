@@ -35,14 +35,14 @@ def unspaced(token: str) -> bool:
     return re.match(f"[{_UNSPACED}]", token) is not None
 
 
-_CASED = re.compile(r"[^\W\d_][\w'’-]*|\d[\d.,]*|[^\w\s]|\n")
+_CASED = re.compile(r"[^\W\d_][\w\u0900-\u0963\u0966-\u0dff'’-]*|\d[\d.,]*|[^\w\s]|\n")
 
 
 def name_tokens(text: str) -> list[str]:
     """As `tokens`, for names: words that begin with a small letter, and signs between words, stand as an empty string,
     so that no name reaches across them. Scripts without capitals keep every word."""
     found: list[str] = []
-    for word in _CASED.findall(text):
+    for word in _CASED.findall(unicodedata.normalize("NFC", text)):
         if word[0].islower() or not word[0].isalnum():
             found.append("")
         else:
