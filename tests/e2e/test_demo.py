@@ -107,6 +107,7 @@ def test_each_child_killed_once_costs_nothing_but_time(tmp_path: Path) -> None:
             "poller",
             "clusterer",
             "relay",
+            "alerter",
             "janitor",
             "web",
             "demo wire",

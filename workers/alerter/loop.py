@@ -29,7 +29,7 @@ IDLE_SECONDS = 0.25
 TROUBLE_SECONDS = 2.0
 STAND_BY_SECONDS = 1.0
 BATCH = 200
-SAVE_SECONDS = 5.0  # between saves of a cursor before which nothing rang: what it rereads then rings once all the same
+SAVE_SECONDS = 2.0  # between saves of a cursor before which nothing rang: what it rereads then rings once all the same
 ORDINARY_SECONDS = 300.0  # between looks at what is ordinary here
 EXPIRE_SECONDS = 3600.0
 NEVER = datetime.min.replace(tzinfo=now().tzinfo)
