@@ -17,7 +17,7 @@ from tests.workers.changing import in_sequence
 from tests.workers.watching import Watch
 from workers.alerter import ROLE
 
-STORYLINES, RULES, LIVES, PATIENCE = 24, 40, 6, 60.0
+STORYLINES, RULES, LIVES, PATIENCE = 14, 30, 4, 60.0
 LEADER_SECONDS = 1.1
 
 

@@ -80,10 +80,7 @@ class Sight:
         """
         if event.type in TROUBLES:
             return self._trouble(event)
-        if event.data.get("backfill") or event.type not in (*COVERAGE, *TURNS):
-            return None
-        coverage = event.type in COVERAGE
-        if coverage and not event.data.get("article"):  # declared, or split off: nobody wrote anything
+        if not self.may_ring(event):
             return None
         number = int(event.data["storyline"]["id"])
         if number not in known:
@@ -92,6 +89,14 @@ class Sight:
                 return None
             known[number] = found
         return self.seen(event, known[number])
+
+    @staticmethod
+    def may_ring(event: Event) -> bool:
+        """Whether an event of a storyline can ring at all, by what it says itself."""
+        if event.data.get("backfill"):
+            return False
+        # Without an article a storyline was declared or split off, and nobody wrote anything.
+        return event.type in TURNS or (event.type in COVERAGE and bool(event.data.get("article")))
 
     def seen(self, event: Event, known: Known) -> Seen | None:
         """The same for an event of a storyline that was looked up before."""

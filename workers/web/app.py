@@ -29,7 +29,7 @@ from pipeline.settings import Settings
 from pipeline.urls import mask
 from workers import logs
 from workers.process import now as utc_now
-from workers.web import api, changes, eventlog, exposed, feeds, login, pages, websub
+from workers.web import api, changes, eventlog, exposed, feeds, login, pages, rules, websub
 from workers.web.context import MANY, ONE, Context
 from workers.web.door import Door
 from workers.web.guard import HUB_PATH, Guard
@@ -46,6 +46,7 @@ TAGS = [
     {"name": "articles", "description": "Coverage, one version of a text at a time."},
     {"name": "feeds", "description": "What is watched."},
     {"name": "operations", "description": "What waits, and what was given up."},
+    {"name": "rules", "description": "What rings: alert rules, tried on the last days before they are saved."},
     {"name": "events", "description": "The log of what happened, replayable by position."},
     {"name": "probes", "description": "For supervisors and load balancers."},
 ]
@@ -95,6 +96,7 @@ def create_app(
     app.include_router(feeds.router)
     app.include_router(feeds.lists)
     app.include_router(eventlog.router)
+    app.include_router(rules.router)
     app.include_router(api.probes)
     app.include_router(login.router)
     app.include_router(exposed.router)
