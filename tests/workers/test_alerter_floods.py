@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from pipeline.ledger import Ledger, alerts, rules
+from pipeline.ledger import Ledger, alerts, events, rules
 from pipeline.ledger.schema import memberships
 from tests.alerts.schemas import check
 from tests.workers.watching import Watch
@@ -258,3 +258,25 @@ def test_alerts_of_closed_storylines_are_forgotten_in_time(watch: Watch) -> None
         assert alerts.of(tx, f"storyline/{mill}") == {}
         assert len(alerts.of(tx, f"storyline/{port}")) == 1
         assert tx.execute(select(memberships)).first() is not None
+
+
+def test_a_forgotten_article_leaves_no_words_in_alerts_nor_in_what_is_held_back(watch: Watch) -> None:
+    from pipeline.ledger import redaction
+
+    watch.rule("mill", "now")
+    watch.rule("mill", "later", quiet={"hours": "12:00-14:00", "zone": "UTC"})
+    article = watch.file("fire", "mill", source="A", title="Fire at the Mill")
+    (storyline,) = watch.where(article)
+    assert watch.levels() == [("now", "first")]
+    with watch.ledger.write() as tx:
+        redaction.redact_article(tx, article, ["Fire at the Mill"], [storyline])
+    (alert,) = [one for one in watch.told() if one.type == "alert.matched"]
+    assert alert.data["article"]["title"] == alert.data["storyline"]["headline"] == ""
+    watch.seconds = 2 * HOUR
+    (digest,) = watch.rings()
+    assert digest.data["matches"][0]["storyline"]["headline"] == ""
+    with watch.ledger.write() as tx:
+        told = {"matches": [{"storyline": {"id": storyline, "headline": "Fire"}}]}
+        events.append(tx, "alert.matched", "rule/9", 1, watch.now, told)
+        redaction.redact_article(tx, article, ["Fire at the Mill"], [storyline])
+    assert watch.told()[-1].data["matches"][0]["storyline"]["headline"] == ""
