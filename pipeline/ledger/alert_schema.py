@@ -37,6 +37,7 @@ rules = Table(
     Column("rung", Integer, nullable=False, server_default="0"),  # in that hour
     Column("vectors", LargeBinary),  # of its sentences, one after the other: float16, little-endian
     Column("vector_version", CleanText),
+    Index(None, "updated"),  # whether any changed is asked four times a second
     sqlite_autoincrement=True,
 )
 

@@ -33,6 +33,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_rules_name")),
         sqlite_autoincrement=True,
     )
+    op.create_index(op.f("ix_rules_updated"), "rules", ["updated"])
     op.create_table(
         "alerts",
         sa.Column("id", ID, nullable=False),
