@@ -43,7 +43,7 @@ class Metric:
 
 # ---- what labels may say ----
 
-SERVICES = ("poller", "fetch", "embed", "clusterer", "relay", "janitor")
+SERVICES = ("poller", "fetch", "embed", "clusterer", "relay", "alerter", "janitor")
 TRADES = ("fetch", "fetch-backfill", "embed")
 STATES = ("queued", "fetched", "embedded")  # those in which an article waits
 STANDINGS = ("due", "put-off", "handed-out", "in-work")
@@ -258,8 +258,8 @@ PROGRESS = Metric(
     "slugline_progress_timestamp_seconds",
     "gauge",
     "seconds since 1970",
-    "When a service last got on: the loop of the poller, the active clusterer or relay, or the janitor went round, a "
-    "fetch or embed worker did a job. Absent until the first time.",
+    "When a service last got on: the loop of the poller, the active clusterer, relay or alerter, or the janitor went "
+    "round, a fetch or embed worker did a job. Absent until the first time.",
     {"service": SERVICES},
 )
 

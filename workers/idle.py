@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from pipeline.ledger import Ledger, articles, commands, events, feeds, storylines
+from pipeline.ledger import Ledger, articles, commands, cursors, events, feeds, storylines
 from pipeline.records import FINAL_STATES, FeedState
 from workers.relay import last_published
 
@@ -21,21 +21,25 @@ class Standing:
     articles: int
     commands: int
     events: int
+    unread: int
 
     @property
     def idle(self) -> bool:
-        return not (self.feeds or self.articles or self.commands or self.events)
+        return not (self.feeds or self.articles or self.commands or self.events or self.unread)
 
 
 def standing(ledger: Ledger, client: redis.Redis, since: datetime) -> Standing:
-    """Count the active feeds not polled after `since`, unfinished articles, pending commands, unpublished events."""
+    """Count the active feeds not polled after `since`, unfinished articles, pending commands, unpublished events,
+    and those that the alerter has not looked at."""
     with ledger.read() as tx:
-        unpublished = events.waiting(tx) + max(0, events.last_position(tx) - last_published(client))
+        last, read = events.last_position(tx), cursors.position(tx, cursors.RULES)
+        unpublished = events.waiting(tx) + max(0, last - last_published(client))
         return Standing(
             feeds=feeds.not_polled_since(tx, since),
             articles=articles.unfinished(tx),
             commands=len(commands.pending(tx, 1)),
             events=unpublished,
+            unread=0 if read is None else last - read,
         )
 
 

@@ -116,6 +116,18 @@ def relay(settings: Settings) -> None:
     ledger.close()
 
 
+def alerter(settings: Settings) -> None:
+    from pipeline.embedding import version
+    from workers.alerter import Alerter
+    from workers.alerter.sentences import Embedding
+
+    stop = process.Stop.on_signals()
+    ledger = open_ledger(settings.ledger_url)
+    with counting(settings) as tally:
+        Alerter(settings, ledger, version(settings.model), Embedding(settings.model), tally).run(stop)
+    ledger.close()
+
+
 def janitor(settings: Settings) -> None:
     from workers import janitor as work
 

@@ -23,13 +23,14 @@ from pipeline.feeds import opml
 from pipeline.ledger import Ledger, feed_list, feeds, open_ledger
 from pipeline.ledger.feed_list import NewFeed
 from pipeline.settings import PREFIX, Settings, load
-from workers import idle, logs, process, valkey
+from workers import idle, logs, process, ruleview, valkey
 from workers.children import PYTHON, Child, Children
 from workers.cli.feedlists import read_opml
 from workers.declare import declare_seeds
 from workers.demo.wire import DEMO_TAG, Wire
 from workers.keeping import held
 from workers.live import View
+from workers.seeds import seeds_dir
 from workers.web.app import bind
 
 log = logs.get("supervisor")
@@ -134,6 +135,7 @@ class _Run:
             declare_seeds(ledger)
             if self._options.demo:
                 _forget_demo(ledger)
+                ruleview.load(ledger, seeds_dir() / "rules.toml", datetime.now(UTC))
                 self._wire = Wire(self._children, self._options.demo_seconds)
                 outlines = [*outlines, *self._wire.outlines()]
             _add_feeds(ledger, outlines, asked=self._options.until_idle)
@@ -203,7 +205,7 @@ class _Run:
             *((f"embed {n}", [*command, "worker", "embed"]) for n in range(1, settings.embed_workers + 1)),
             *((f"fetch {n}", [*command, "worker", "fetch"]) for n in range(1, settings.workers + 1)),
             ("backfill", [*command, "worker", "fetch", "--backfill"]),
-            *((name, [*command, name]) for name in ("clusterer", "relay", "janitor")),
+            *((name, [*command, name]) for name in ("clusterer", "relay", "alerter", "janitor")),
             *((f"poller {n}" if n > 1 else "poller", [*command, "poller"]) for n in range(1, settings.pollers + 1)),
             ("web", web),
         ]

@@ -14,8 +14,9 @@ _HEAD = """\
 
 Made from `pipeline/alerts/events.py` by `make docs/events.md`; do not edit.
 
-What happens to storylines, feeds and the pipeline is an event. It is written in the transaction that causes it, so none
-is missing and none tells of what did not happen. It comes out at least once, in the order of its subject:
+What happens to storylines, feeds and the pipeline is an event, and so is what [alert rules](alerting.md) match. It is
+written in the transaction that causes it, so none is missing and none tells of what did not happen. It comes out at
+least once, in the order of its subject:
 
 | where | how to catch up |
 |---|---|

@@ -14,6 +14,8 @@ from pipeline.alerts.shapes import (
     EDITED,
     FEED,
     GONE,
+    MATCHED,
+    MATCHED_OPTIONAL,
     MOVED,
     STORYLINE,
     WHY,
@@ -178,6 +180,12 @@ DECLARED: Mapping[str, Declared] = {
             "What `pipeline.stalled` told of is over: articles move again, or none waits.",
             {"since": moment("When the stall was told.")},
         ),
+        _event(
+            "alert.matched",
+            "A rule matched: told once for each storyline, and once more when it surges.",
+            MATCHED,
+            *MATCHED_OPTIONAL,
+        ),
     )
 }
 """Every type, by name, in the order in which they are documented."""
@@ -212,7 +220,7 @@ ENVELOPE: Schema = record(
         "id": text("Of the event; a repetition carries the same."),
         "source": text("The installation it comes from, a URI."),
         "type": text("One of the types below."),
-        "subject": text("Whom it happened to: `storyline/ID`, `feed/ID` or `pipeline`."),
+        "subject": text("Whom it happened to: `storyline/ID`, `feed/ID`, `pipeline`, or `rule/ID` that matched."),
         "time": moment("When it happened."),
         "datacontenttype": text("Of `data`.", "application/json"),
         "dataschema": text("Names the schema of `data`; `GET /api/v1/schemas/{type}` gives it."),

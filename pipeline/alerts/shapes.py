@@ -109,3 +109,52 @@ FEED = record(
         "title": text("Its title; may be empty."),
     },
 )
+
+_REASONS: Schema = {
+    "type": "array",
+    "description": "The conditions of the rule that made it match.",
+    "items": record(
+        "A condition.",
+        {
+            "condition": text("As the rule has it."),
+            "found": text("What met it, such as “in 3 of 12 articles”."),
+        },
+    ),
+}
+_RUNG = "`first`: the rule matches for the first time. `surge`: a storyline that it rang for surges."
+MATCHED: Schema = {
+    "rule": record("The rule that matched.", {"id": number("Its id.", 1), "name": text("Its name.")}),
+    "sinks": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Names of the sinks that it is for; empty: all of them.",
+    },
+    "level": text(f"{_RUNG} `digest`: what was held back, told at once.", "first", "surge", "digest"),
+    "cause": text("The type of the event that made it match."),
+    "storyline": STORYLINE,
+    "article": ARTICLE,
+    "feed": FEED,
+    "why": _REASONS,
+    "held": text("Why it was held back.", "quiet hours", "cool-down", "too many"),
+    "count": number("How many matches were held back.", 1),
+    "matches": {
+        "type": "array",
+        "description": "What was held back, the first 50.",
+        "items": record(
+            "A match.",
+            {
+                "level": text(_RUNG, "first", "surge"),
+                "time": moment("When it matched."),
+                "cause": text("The type of the event that made it match."),
+                "storyline": STORYLINE,
+                "feed": FEED,
+                "why": _REASONS,
+            },
+            "storyline",
+            "feed",
+        ),
+    },
+    "backfill": flag("False: what is no news rings nobody."),
+}
+"""Of what a rule matched: storyline and article, or feed, or neither for the pipeline; in a digest only `matches`."""
+MATCHED_OPTIONAL = ("cause", "storyline", "article", "feed", "why", "held", "count", "matches")

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Text, case, cast, null, select, true, update
 
+from pipeline.ledger.alert_schema import alerts
 from pipeline.ledger.schema import events
 
 _AT_ONCE = 400  # parameters in one statement; old SQLite builds allow 999
@@ -28,6 +29,8 @@ def redact_article(tx: Connection, article_id: int, titles: Collection[str], sto
     for subject in sorted(subjects):
         rows |= {row["seq"]: row for row in tx.execute(select(events).where(events.c.subject == subject)).mappings()}
     words = [title for title in titles if title]
+    rows |= _of_rules(tx, storylines)
+    _let_go_of_words(tx, storylines, lambda headline: any(headline in title for title in words))
     changed = {}
     for seq, row in rows.items():
         data = _without(row["data"], article_id, lambda headline: any(headline in title for title in words))
@@ -41,6 +44,8 @@ def redact_headlines(tx: Connection, storyline: int, titles: Collection[str], si
     may have told it by an article just while that was being forgotten. Returns positions as above."""
     chosen = select(events).where(events.c.subject == f"storyline/{storyline}", events.c.time >= since)
     rows = {row["seq"]: row for row in tx.execute(chosen).mappings()}
+    rows |= {seq: row for seq, row in _of_rules(tx, [storyline]).items() if row["time"] >= since}
+    _let_go_of_words(tx, [storyline], lambda headline: not any(headline in title for title in titles))
     changed = {}
     for seq, row in rows.items():
         data = _without(row["data"], None, lambda headline: not any(headline in title for title in titles))
@@ -60,13 +65,40 @@ def withdrawn(tx: Connection, positions: Iterable[int]) -> None:
     tx.execute(update(events).where(events.c.position.in_(list(positions))).values(withdraw=None))
 
 
+def _of_rules(tx: Connection, storylines: Collection[int]) -> dict[int, RowMapping]:
+    """The alerts that name one of these storylines, alone or in a digest."""
+    rows = tx.execute(select(events).where(events.c.type == "alert.matched")).mappings()
+    return {row["seq"]: row for row in rows if set(storylines) & _named(row["data"])}
+
+
+def _named(data: Mapping[str, Any]) -> set[int]:
+    told = [data, *data.get("matches", ())]
+    return {int(one["storyline"]["id"]) for one in told if one.get("storyline")}
+
+
+def _let_go_of_words(tx: Connection, storylines: Collection[int], is_its: Any) -> None:
+    """Take headlines out of what waits to be told in a digest."""
+    chosen = select(alerts).where(alerts.c.storyline_id.in_(list(storylines)), alerts.c.held_until.is_not(None))
+    for row in tx.execute(chosen).mappings().all():
+        held = _bare(row["held"], is_its) if row["held"] else None
+        tx.execute(update(alerts).where(alerts.c.id == row["id"]).values(held=held))
+
+
+def _bare(told: Mapping[str, Any], is_its: Any) -> dict[str, Any]:
+    """The same without a headline that is to go."""
+    storyline = told.get("storyline")
+    if isinstance(storyline, Mapping) and storyline.get("headline") and is_its(storyline["headline"]):
+        return {**told, "storyline": {**storyline, "headline": ""}}
+    return dict(told)
+
+
 def _without(data: Mapping[str, Any], article_id: int | None, is_its: Any) -> dict[str, Any]:
-    told = dict(data)
-    article, storyline = told.get("article"), told.get("storyline")
+    told = _bare(data, is_its)
+    article = told.get("article")
     if article_id is not None and isinstance(article, Mapping) and article.get("id") == article_id:
         told["article"] = {**article, "url": "", "title": "", "forgotten": True}
-    if isinstance(storyline, Mapping) and storyline.get("headline") and is_its(storyline["headline"]):
-        told["storyline"] = {**storyline, "headline": ""}
+    if "matches" in told:
+        told["matches"] = [_bare(one, is_its) for one in told["matches"]]
     return told
 
 

@@ -72,6 +72,20 @@ class Background:
             owners=recent.owners,
         )
 
+    def measure_all(
+        self, vectors: npt.NDArray[np.float32], lang: str
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Middle (n,) and spread (n,) of the cosines that recent articles of a language have with each of these vectors
+        (n, d) of length 1, as `measure` has them for one."""
+        recent = self._recent.get(self._key(lang))
+        if recent is None or not recent.count or not len(vectors):
+            return np.full(len(vectors), _PRIOR_MIDDLE, np.float32), np.full(len(vectors), _PRIOR_SPREAD, np.float32)
+        cosines = vectors @ recent.rows.T
+        trust = np.float32(1.0 if recent.count == recent.size else recent.count / (recent.count + self._prior))
+        middle = trust * np.median(cosines, axis=1) + (1 - trust) * np.float32(_PRIOR_MIDDLE)
+        spread = trust * cosines.std(axis=1) + (1 - trust) * np.float32(_PRIOR_SPREAD)
+        return middle.astype(np.float32), spread.astype(np.float32)
+
     def dump(self, *, whole: bool) -> Iterator[tuple[str, list[npt.NDArray[Any]]]]:
         """What changed since the last time, or everything: keys and arrays."""
         for number, ring in enumerate(self._recent.values()):

@@ -23,6 +23,7 @@ from tests.e2e.running import Up, processes
 from tests.servers import Postgres, Server
 
 POLL_SECONDS = 1.0
+KILLED = ("worker embed", "worker fetch", "backfill", "poller", "clusterer", "relay", "alerter", "janitor", "web")
 STARTED_SECONDS = 90.0
 SETTINGS = {
     "ALLOW_NETWORKS": "127.0.0.0/8",
@@ -204,7 +205,17 @@ class Machine:
         """No process of the machine can make a file grow: every write to the ledger fails."""
         pids = [
             pid
-            for name in ("worker embed", "worker fetch", "backfill", "poller", "clusterer", "relay", "janitor", "web")
+            for name in (
+                "worker embed",
+                "worker fetch",
+                "backfill",
+                "poller",
+                "clusterer",
+                "relay",
+                "alerter",
+                "janitor",
+                "web",
+            )
             for pid in self.pids(name)
         ]
         pids += [pid for one in pids for pid, _ in processes(parent=one)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import redis
 from sqlalchemy import select, update
@@ -23,6 +24,7 @@ from tests.workers.polling import add, polled, until
 from tests.workers.site import Answer, Site, rss
 from tests.workers.wire import states
 from workers import embed, fetch
+from workers.alerter import Alerter
 from workers.clusterer import Clusterer
 from workers.counting import counting
 from workers.janitor import Janitor
@@ -91,6 +93,7 @@ def test_everything_on_its_way_is_counted(
         embed.embed_batch(job, ids)
     Clusterer(ledger, embedder.version, tally=counts).step(now())
     Relay(settings, ledger, client, counts).step(now())
+    Alerter(settings, ledger, embedder.version, lambda _sentences: np.empty((0, 0)), counts).step(now())
     Janitor(settings, ledger, client, counts).step(now())
     assert states(ledger) == {"filed": 1, "duplicate": 1, "rejected": 1, "dead": 1}
     assert counts.send(client)

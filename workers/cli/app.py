@@ -7,7 +7,7 @@ import sys
 import typer
 
 from pipeline.errors import SluglineError, UsageError
-from workers.cli import content, dead, events, feeds, ledgers, ops, replay, services, storylines
+from workers.cli import content, dead, events, feeds, ledgers, ops, replay, rules, services, storylines
 
 app = typer.Typer(
     name="slugline",
@@ -23,6 +23,7 @@ storylines.register(app)
 replay.register(app)
 ops.register(app)
 events.register(app)
+rules.register(app)
 dead.register(app)
 ledgers.register(app)
 

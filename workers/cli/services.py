@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(worker, name="worker")
     app.command(help="The clusterer: one is active, others stand by.")(clusterer)
     app.command(help="The relay: events from the ledger to the Redis stream.")(relay)
+    app.command(help="The alerter: rings where alert rules match.")(alerter)
     app.command(help="The janitor: hands out what is due, puts back what got stuck.")(janitor)
     app.command()(web)
 
@@ -34,7 +35,7 @@ def up(
     demo_seconds: Annotated[float, typer.Option("--demo-seconds", min=1, help="How long the demo wire plays.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="With --until-idle: print the summary as JSON.")] = False,
 ) -> None:
-    """Run everything on this machine: Valkey, ledger, poller, workers, clusterer, relay, janitor and web."""
+    """Run everything on this machine: Valkey, ledger, poller, workers, clusterer, relay, alerter, janitor and web."""
     from workers.supervisor import Options
     from workers.supervisor import up as run
 
@@ -94,6 +95,12 @@ def clusterer() -> None:
     from workers import services
 
     services.clusterer(_begin("clusterer"))
+
+
+def alerter() -> None:
+    from workers import services
+
+    services.alerter(_begin("alerter"))
 
 
 def relay() -> None:

@@ -43,6 +43,7 @@ from workers.web import (
     login,
     opspages,
     pages,
+    rules,
     searching,
     websub,
 )
@@ -62,6 +63,7 @@ TAGS = [
     {"name": "articles", "description": "Coverage, one version of a text at a time."},
     {"name": "feeds", "description": "What is watched."},
     {"name": "operations", "description": "What waits, and what was given up."},
+    {"name": "rules", "description": "What rings: alert rules, tried on the last days before they are saved."},
     {"name": "events", "description": "The log of what happened, replayable by position."},
     {"name": "probes", "description": "For supervisors and load balancers."},
 ]
@@ -121,6 +123,7 @@ def create_app(
     app.include_router(feeds.lists)
     app.include_router(eventlog.router)
     app.include_router(searching.router)
+    app.include_router(rules.router)
     app.include_router(api.probes)
     app.include_router(login.router)
     app.include_router(exposed.router)

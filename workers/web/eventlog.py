@@ -111,6 +111,8 @@ def _known(types: list[str] | None) -> list[str]:
 def _subjects(subjects: list[str] | None) -> list[str]:
     for one in subjects or ():
         kind, _, number = one.partition("/")
-        if one != "pipeline" and not (kind in ("storyline", "feed") and number.isdecimal() and number.isascii()):
-            raise InputError("subject: give storyline/ID, feed/ID or pipeline")
+        if one != "pipeline" and not (
+            kind in ("storyline", "feed", "rule") and number.isdecimal() and number.isascii()
+        ):
+            raise InputError("subject: give storyline/ID, feed/ID, rule/ID or pipeline")
     return subjects or []
