@@ -5,6 +5,7 @@ modules beside this one (`feeds`, `articles`, `storylines`, `events`, `hosts`, `
 functions over that connection, so that several of them can share one transaction.
 """
 
+from pipeline.ledger import sinktables as sinktables  # its tables belong to the schema wherever that is used
 from pipeline.ledger.engine import Ledger, connect, open_ledger
 
 __all__ = ["Ledger", "connect", "open_ledger"]
