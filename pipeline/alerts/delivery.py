@@ -1,4 +1,4 @@
-"""Decisions about deliveries, without I/O: who is told of what, when it is tried again, when a sink is left in peace."""
+"""Decisions about deliveries, without I/O: who is told of what, when it is tried again, when a sink rests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Verdict:
 
 
 def wanted(sink: Sink, event: Event) -> bool:
-    """Whether a sink is to be told of an event. A type stands for itself; `storyline.` or `storyline.*` for all of them.
+    """Whether a sink is told of an event. A type stands for itself; `storyline.` or `storyline.*` for all of them.
 
     `alert.matched` goes to the sinks that its rule names, to all where it names none. That something is over is told
     only to those who were told of it.
