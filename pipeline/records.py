@@ -269,3 +269,53 @@ class Event:
     time: datetime
     data: Mapping[str, Any]
     position: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sink:
+    """Somebody who is told of events. `url` and `secrets` are never shown; `failures` are those in a row.
+
+    `secrets` are pairs of a secret and the time at which it ends (None: it is the present one), newest first.
+    """
+
+    id: int
+    name: str
+    kind: str
+    url: str
+    secrets: tuple[tuple[str, datetime | None], ...] = ()
+    types: tuple[str, ...] = ()
+    state: str = "active"
+    reason: str = ""
+    read_to: int = 0
+    failures: int = 0
+    rest_until: datetime | None = None
+    delivered: int = 0
+    dead: int = 0
+    lost: int = 0
+    last_success: datetime | None = None
+    last_error: str = ""
+    created: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """An event that a sink is to be told of: since when it waits, and when the next attempt is due."""
+
+    id: int
+    event: Event
+    attempts: int
+    since: datetime
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What came of one attempt: `error` is empty when the sink took it. `status` is that of its HTTP answer, if any;
+    `after` is the wish for a pause in seconds, `final` says that the sink wants nothing any more (410)."""
+
+    error: str = ""
+    status: int | None = None
+    seconds: float = 0.0
+    answer: str = ""
+    after: float | None = None
+    final: bool = False

@@ -5,7 +5,7 @@ modules beside this one (`feeds`, `articles`, `storylines`, `events`, `hosts`, `
 functions over that connection, so that several of them can share one transaction.
 """
 
-from pipeline.ledger import alert_schema  # noqa: F401 - its tables belong to the schema, whoever asks for that
+from pipeline.ledger import alert_schema, sinktables  # noqa: F401 - their tables belong to the schema everywhere
 from pipeline.ledger.engine import Ledger, connect, open_ledger
 
 __all__ = ["Ledger", "connect", "open_ledger"]

@@ -47,14 +47,14 @@ def after(
     """Published events behind `position`, in order; only of these types and subjects where any are given."""
     chosen = _of(select(events).where(events.c.position > position), types, subjects)
     rows = tx.execute(chosen.order_by(events.c.position).limit(limit)).mappings()
-    return [_event(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 def latest(tx: Connection, limit: int, *, types: Collection[str] = ()) -> list[Event]:
     """The newest published events, oldest first; only of these types where any are given."""
     chosen = _of(select(events).where(events.c.position.is_not(None)), types, ())
     rows = tx.execute(chosen.order_by(events.c.position.desc()).limit(limit)).mappings()
-    return [_event(row) for row in rows][::-1]
+    return [from_row(row) for row in rows][::-1]
 
 
 def _of(chosen: Select[Any], types: Collection[str], subjects: Collection[str]) -> Select[Any]:
@@ -65,7 +65,7 @@ def _of(chosen: Select[Any], types: Collection[str], subjects: Collection[str]) 
 
 def by_id(tx: Connection, event_id: str) -> Event | None:
     row = tx.execute(select(events).where(events.c.id == event_id)).mappings().first()
-    return _event(row) if row else None
+    return from_row(row) if row else None
 
 
 def waiting(tx: Connection) -> int:
@@ -91,7 +91,8 @@ def expire(tx: Connection, before: datetime, limit: int) -> int:
     return tx.execute(delete(events).where(events.c.seq.in_(old))).rowcount
 
 
-def _event(row: RowMapping) -> Event:
+def from_row(row: RowMapping) -> Event:
+    """An event from a row that has the columns of `events`."""
     return Event(
         id=row["id"],
         type=row["type"],

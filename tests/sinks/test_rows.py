@@ -1,0 +1,39 @@
+"""A sink costs a bounded number of rows, says what it lost, and is told again when its cursor is set back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pipeline.alerts.delivery import wanted
+from pipeline.ledger import Ledger, deliveries, events, sinks
+from pipeline.ledger.deliveries import KEPT_DONE, WINDOW, Outcome
+from pipeline.records import Attempt
+from tests.ledger.making import START
+
+LATER = START + timedelta(days=40)
+
+
+def test_rows_are_bounded_lost_events_are_counted_and_a_replay_tells_them_again(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        sink = sinks.add(tx, "desk", "webhook", "https://desk.example", START)
+        for number in range(1, WINDOW + 101):
+            events.append(tx, "storyline.grew", f"storyline/{number % 7}", number, START, {})
+        events.number(tx, 10_000)
+    with ledger.write() as tx:
+        assert deliveries.fill(tx, sink, START, wanted) == (WINDOW, 0)
+        assert deliveries.fill(tx, sinks.need(tx, "desk"), START, wanted) == (0, 0)
+        held = deliveries.queue(tx, sink.id)
+        assert [one.event.position for one in held] == list(range(1, WINDOW + 1))
+        done = [Outcome(one, Attempt(status=200), "done", START) for one in held]
+        deliveries.record(tx, sink.id, done, START)
+        assert deliveries.waiting(tx, sink.id) == 0
+        assert len(deliveries.listed(tx, 1000, sink_id=sink.id)) == KEPT_DONE
+    with ledger.write() as tx:
+        sinks.rewind(tx, sinks.need(tx, "desk"), 10)
+        events.expire(tx, LATER, 20)
+        filled, lost = deliveries.fill(tx, sinks.need(tx, "desk"), LATER, wanted)
+        assert (filled, lost, sinks.need(tx, "desk").lost) == (WINDOW, 10, 10)
+        assert deliveries.give_up(tx, sink.id, LATER, LATER) == WINDOW
+        assert deliveries.replay_dead(tx, sink.id, LATER) == WINDOW
+        sinks.remove(tx, sink.id)
+        assert deliveries.listed(tx, 10) == []
