@@ -17,13 +17,14 @@ PYTEST_ARGS ?=
 export PYTHON SLUGLINE_TORCH
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo up test lint types imports tests chaos format clean screenshots docs/events.md
+.PHONY: help setup setup-dev demo up test lint types imports tests audit chaos format clean screenshots docs/events.md
 
 help:
 	@echo 'make demo [ARGS="--until-idle --json"]   the made-up wire, live; ends with Ctrl-C'
 	@echo 'make up   [FEEDS=my.opml] [ARGS=…]       the real pipeline on the feeds of an OPML file'
 	@echo 'make test [PYTEST_ARGS=…]                lint, types, import rules, all tests'
 	@echo 'make lint | types | imports | tests      one of these'
+	@echo 'make audit                               ask for known vulnerabilities of every pinned package'
 	@echo 'make format                              let ruff lay out the code'
 	@echo 'make chaos [ARGS="--seed 7"]             break everything under a running wire, count what was lost'
 	@echo 'make screenshots                         pictures of the pages over the demo, into docs/img (needs chromium)'
@@ -75,6 +76,9 @@ imports: $(DEV)
 
 tests: $(DEV)
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+audit: $(DEV)
+	@PYTHON=$(BIN)/python sh deploy/audit.sh
 
 chaos: $(DEV)
 	@exec $(BIN)/python -m tests.chaos $(ARGS)

@@ -14,6 +14,7 @@ from pipeline.http import Response
 from pipeline.ledger import dead, lines, work
 from pipeline.ledger.work import Claim, Validators
 from pipeline.records import ArticleState, Extraction, Marks
+from pipeline.urls import mask
 
 Ending = Callable[[Connection, datetime], str]  # writes how an article ended, returns the word under which it counts
 Read = tuple[Extraction, Marks]  # an article as read, and what filing wants to know of it
@@ -76,7 +77,7 @@ def failure(claim: Claim, error: FetchError, retry_in: float | None, response: R
 
 def _answer(response: Response) -> dead.Answer:
     return dead.Answer(
-        url=response.final_url,
+        url=mask(response.final_url),  # for people to read only
         status=response.status,
         content_type=response.headers.get("content-type"),
         head=response.body[: dead.HEAD_BYTES],

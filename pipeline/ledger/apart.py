@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,6 +12,7 @@ from pipeline.ledger.schema import apart, changes, memberships, storylines
 
 PARTING = ("split", "move")  # changes by which people say that two storylines are two
 _AT_ONCE = 400  # parameters in one statement; old SQLite builds allow 999
+_Key = TypeVar("_Key")
 
 
 def keep(tx: Connection, one: int, other: int, change_id: int) -> None:
@@ -99,6 +101,6 @@ def pin(tx: Connection, ids: Sequence[int], *, pinned: bool = True) -> list[int]
     return sorted(changed)
 
 
-def parts(ids: Sequence[int]) -> Iterable[Sequence[int]]:
-    """The ids in portions that fit into a statement."""
+def parts(ids: Sequence[_Key]) -> Iterable[Sequence[_Key]]:
+    """The keys in portions that fit into a statement."""
     return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, func, select, text, update
+from sqlalchemy import Connection, Select, and_, exists, func, select, text, update
 
 from pipeline.ledger import revisions
 from pipeline.ledger.apart import parts
@@ -55,6 +55,13 @@ def span(tx: Connection, since: datetime, until: datetime) -> Span | None:
     ).where(filed >= since, filed < until)  # fmt: skip
     first, last, count, began, ended = tx.execute(chosen).one()
     return Span(since, until, first, last, count, began, ended) if count else None
+
+
+def without_text(tx: Connection, of: Span) -> int:
+    """How many articles of a span have no text any more in the version by which they were filed."""
+    mine = and_(texts.c.article_id == memberships.c.article_id, texts.c.generation == memberships.c.generation)
+    chosen = select(func.count()).select_from(memberships).where(~exists().where(mine))
+    return int(tx.execute(_within(chosen, of)).scalar_one())
 
 
 def standing(tx: Connection, of: Span) -> Standing:

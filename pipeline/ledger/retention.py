@@ -1,5 +1,6 @@
 """What the ledger lets go of by age: texts and vectors, versions of them that newer ones have replaced, what feeds said
-of articles that they show no more, and commands that were done. Articles, storylines and what became of them stay.
+of articles that they show no more, lines of templates that no article has any more, how the pages of articles answered
+that were given up, and commands that were done. Articles, storylines and what became of them stay.
 
 In small steps: what is to go is looked for without a lock, and only what was found is deleted, in a short transaction.
 Whoever calls this goes round and round.
@@ -9,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, select, text, union
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, or_, select, text, union
 
+from pipeline.ledger.apart import parts
 from pipeline.ledger.engine import Ledger
-from pipeline.ledger.schema import articles, commands, memberships, sightings, texts, vectors
+from pipeline.ledger.schema import answers, articles, commands, host_lines, memberships, sightings, texts, vectors
 from pipeline.records import FINAL_STATES
 
 _SPARE_PAGES, _SPARE_SHARE = 2_000, 0.05  # left in the file for what comes next: to take again costs as well
@@ -93,6 +97,46 @@ def retire_unseen(tx: Connection, ids: Sequence[int], before: datetime) -> int:
     """Delete these sightings, unless they were seen again. Returns how many went. Their articles stay known by their
     own URL."""
     return tx.execute(delete(sightings).where(sightings.c.id.in_(ids), sightings.c.last_seen < before)).rowcount
+
+
+Line = tuple[str, str]
+"""A line of a host: their keys."""
+
+
+def unprinted(tx: Connection, after: Line, before: datetime, rows: int) -> tuple[list[Line], Line | None]:
+    """Of the next `rows` lines of hosts behind `after`, those that no article has had since that time; and the one to
+    go on behind, None at the end."""
+    host, line, seen = host_lines.c.host_key, host_lines.c.line, host_lines.c.seen
+    behind = or_(host > after[0], and_(host == after[0], line > after[1]))
+    # `host >= ...` for SQLite, which finds the place in the index by it.
+    chosen = select(host, line, seen).where(host >= after[0], behind).order_by(host, line).limit(rows)
+    looked = tx.execute(chosen).all()
+    old = [(row.host_key, row.line) for row in looked if row.seen < before]
+    return old, (looked[-1].host_key, looked[-1].line) if looked else None
+
+
+def retire_lines(tx: Connection, lines: Sequence[Line], before: datetime) -> int:
+    """Delete these lines, unless an article had one again. Returns how many went."""
+    gone = 0
+    for host, theirs in groupby(sorted(lines), key=itemgetter(0)):  # in the order in which they are counted
+        for keys in parts([line for _, line in theirs]):
+            mine = (host_lines.c.host_key == host, host_lines.c.line.in_(keys), host_lines.c.seen < before)
+            gone += tx.execute(delete(host_lines).where(*mine)).rowcount
+    return gone
+
+
+def answered(tx: Connection, after: int, before: datetime, rows: int) -> tuple[list[int], int | None]:
+    """Of the next `rows` answers of articles with an id above `after`, those received before that time; and the id to
+    go on after, None at the end."""
+    following = select(answers.c.article_id, answers.c.received).where(answers.c.article_id > after)
+    looked = tx.execute(following.order_by(answers.c.article_id).limit(rows)).all()
+    return [row.article_id for row in looked if row.received < before], looked[-1].article_id if looked else None
+
+
+def retire_answers(tx: Connection, ids: Sequence[int], before: datetime) -> int:
+    """Delete how the pages of these articles answered, unless they did again. The articles stay as they are, with the
+    reason. Returns how many went."""
+    return tx.execute(delete(answers).where(answers.c.article_id.in_(ids), answers.c.received < before)).rowcount
 
 
 def done(tx: Connection, before: datetime, limit: int) -> list[int]:

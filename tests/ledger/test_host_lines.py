@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from pipeline.errors import LeaseLostError
-from pipeline.ledger import Ledger, lines, work
+from pipeline.ledger import Ledger, lines, retention, work
 from pipeline.ledger.schema import host_lines
 from tests.ledger.making import at, claimed, page, queued
 
@@ -50,6 +50,37 @@ def test_old_lines_make_room_and_known_ones_stay(ledger: Ledger, monkeypatch: py
     assert {"a-160", "b-155"} < kept
     assert len(kept) < 1 + 20 + 40, "twenty, and what came since the last time that there was room to be made"
     assert often(ledger) == {HOST: frozenset({"imprint"})}
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_lines_that_no_article_has_any_more_go_whatever_their_host(ledger: Ledger, rows: int) -> None:
+    for number in range(4):
+        count(ledger, number, "slogan", f"own-{number}", host=f"h{number % 2}.example")
+    count(ledger, 10, "slogan", host="h1.example")
+    gone, behind = 0, ("", "")
+    for _ in range(20):
+        with ledger.write() as tx:
+            old, last = retention.unprinted(tx, behind, at(4), rows)
+            gone += retention.retire_lines(tx, old, at(4))
+        if last is None:
+            break
+        behind = last
+    else:
+        raise AssertionError("a round does not end")
+    assert gone == 5
+    with ledger.read() as tx:
+        left = tx.execute(select(host_lines.c.host_key, host_lines.c.line, host_lines.c.articles)).all()
+    assert [tuple(row) for row in left] == [("h1.example", "slogan", 3)]
+
+
+def test_a_line_that_was_seen_again_meanwhile_stays(ledger: Ledger) -> None:
+    count(ledger, 1, "slogan")
+    with ledger.read() as tx:
+        old, _ = retention.unprinted(tx, ("", ""), at(2), 10)
+    count(ledger, 5, "slogan")
+    with ledger.write() as tx:
+        assert retention.retire_lines(tx, old, at(2)) == 0
+    assert old == [(HOST, "slogan")]
 
 
 def test_an_ending_that_comes_too_late_counts_nothing(ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import Table, insert, select, text, update
 
-from pipeline.ledger import Ledger, articles, commands, retention
+from pipeline.ledger import Ledger, articles, commands, dead, retention
 from pipeline.ledger.schema import articles as article_rows
 from pipeline.ledger.schema import memberships, sightings, texts, vectors
 from tests.ledger.making import START, at, queued
@@ -194,3 +194,22 @@ def test_what_a_feed_said_goes_when_it_shows_it_no_more(ledger: Ledger) -> None:
         assert retention.retire_unseen(tx, ids, NEW) == 1
         assert set(tx.execute(select(sightings.c.article_id)).scalars()) == {shown, waiting}
     assert queued(ledger, "https://paper.example/gone") == [gone], "it is still known"
+
+
+def test_how_pages_answered_goes_and_the_articles_stay_dead(ledger: Ledger) -> None:
+    ids = queued(ledger, *(f"https://paper.example/{number}" for number in range(3)))
+    answer = dead.Answer(url="https://paper.example/", status=500, content_type=None, head=b"Failed")
+    with ledger.write() as tx:
+        tx.execute(update(article_rows).values(state="dead", reason="http-5xx"))
+        for number, article in enumerate(ids):
+            dead.keep_answer(tx, article, answer, NEW if number == 1 else OLD)
+    with ledger.read() as tx:
+        first, last = retention.answered(tx, 0, NEW, 2)
+        second, end = retention.answered(tx, last or 0, NEW, 2)
+        assert (first, second) == (ids[:1], ids[2:])
+        assert retention.answered(tx, end or 0, NEW, 2) == ([], None)
+    with ledger.write() as tx:
+        dead.keep_answer(tx, ids[2], answer, NEW)  # tried again meanwhile
+        assert retention.retire_answers(tx, first + second, NEW) == 1
+        assert set(dead.answered(tx, ids)) == set(ids[1:])
+        assert [row["reason"] for row in dead.listed(tx, 10)] == ["http-5xx"] * 3

@@ -19,9 +19,9 @@ from sqlalchemy import func, select, update
 from pipeline import history, queues
 from pipeline.embedding import Embedder, version
 from pipeline.errors import RedisError
-from pipeline.ledger import Ledger, articles, storylines, work
+from pipeline.ledger import Ledger, articles, dead, lines, storylines, work
+from pipeline.ledger.schema import answers, commands, host_lines, memberships, texts, vectors
 from pipeline.ledger.schema import articles as articles_table
-from pipeline.ledger.schema import commands, memberships, texts, vectors
 from pipeline.records import ArticleState
 from pipeline.sandbox import Sandbox
 from pipeline.settings import Settings
@@ -206,6 +206,8 @@ def test_it_goes_through_the_ledger_for_what_is_old(settings: Settings, sqlite_l
     with sqlite_ledger.write() as tx:
         tx.execute(update(articles_table).values(generation=2))
         tx.execute(update(memberships).values(generation=2))
+        lines.count(tx, "paper.example", 1, ["slogan"], "body", at(-80 * 86_400), 3)
+        dead.keep_answer(tx, 1, dead.Answer(url="u", status=500, content_type=None, head=b""), at(0))
     with queues.connect(settings.valkey_url) as client:
         janitor = Janitor(settings, sqlite_ledger, client)
         janitor.step(at(29 * 86_400))
@@ -215,7 +217,8 @@ def test_it_goes_through_the_ledger_for_what_is_old(settings: Settings, sqlite_l
             janitor.step(at(31 * 86_400 + second))
         with sqlite_ledger.read() as tx:
             counted = [tx.execute(select(func.count()).select_from(t)).scalar_one() for t in (texts, vectors, commands)]
-        assert counted == [0, 0, 0]
+            counted += [tx.execute(select(func.count()).select_from(t)).scalar_one() for t in (host_lines, answers)]
+        assert counted == [0, 0, 0, 0, 0]
 
 
 def test_how_the_hour_goes_is_noted_once_a_step(sqlite_ledger: Ledger, client: redis.Redis, settings: Settings) -> None:

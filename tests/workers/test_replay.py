@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import select, update
 
 from pipeline.errors import InputError
-from pipeline.ledger import Ledger, archive, commands, open_ledger, storylines
-from pipeline.ledger.schema import metadata
+from pipeline.ledger import Ledger, archive, commands, open_ledger, retention, storylines
+from pipeline.ledger.schema import metadata, texts
 from pipeline.ledger.schema import storylines as storyline_table
 from pipeline.storylines.options import FilingOptions
 from tests.storylines.wire import about
@@ -77,8 +77,10 @@ def test_the_same_settings_give_the_same_storylines(ledger: Ledger) -> None:
         "window": 60,
         "filed": 60,
         "not_filed": 0,
+        "without_text": 0,
         "gone": 0,
         "remembered": 0,
+        "before_without_text": 0,
         "without_vector": 0,
         "by_people": 0,
         "by_people_elsewhere": 0,
@@ -102,6 +104,28 @@ def test_what_was_filed_before_is_remembered_and_its_storylines_go_on(ledger: Le
         assert archive.span(tx, at(305), EVENING) == archive.Span(at(305), EVENING, 31, 60, 30, at(310), at(600))
     went_on = {storyline for article, (storyline, _) in filed(ledger).items() if article not in old}
     assert went_on & {storyline for article, (storyline, _) in filed(ledger).items() if article in old}
+
+
+def test_articles_whose_texts_were_retired_are_counted_as_left_out(ledger: Ledger) -> None:
+    desk = Desk(ledger)
+    wire(desk, 60)
+    with ledger.write() as tx:
+        in_order = list(filed(ledger))
+        assert retention.retire_aged(tx, texts, in_order[:3] + in_order[30:35], EVENING) == 8
+    found = again(ledger, since=at(305))
+    counted = found["articles"]
+    assert (counted["window"], counted["without_text"], counted["filed"], counted["gone"]) == (30, 5, 25, 0)
+    assert (counted["remembered"], counted["before_without_text"]) == (27, 3)
+    assert found["live"]["storylines"] <= 25
+
+
+def test_a_time_of_which_no_text_is_left_is_named(ledger: Ledger) -> None:
+    desk = Desk(ledger)
+    wire(desk, 10)
+    with ledger.write() as tx:
+        retention.retire_aged(tx, texts, list(filed(ledger)), EVENING)
+    with pytest.raises(InputError, match=r"the 10 articles .* have no texts any more"):
+        again(ledger)
 
 
 def test_articles_that_waited_together_are_filed_in_their_order(ledger: Ledger) -> None:

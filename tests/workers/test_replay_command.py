@@ -12,8 +12,10 @@ from typer.testing import CliRunner, Result
 from pipeline.embedding import version
 from pipeline.errors import InputError, LedgerError, SluglineError, UsageError
 from pipeline.ledger import Ledger
+from pipeline.ledger.schema import texts
 from tests.workers.changing import Desk
 from tests.workers.test_replay import dispatches
+from tests.workers.wire import filed
 from workers.cli.app import app
 
 DAY = ("--since", "2026-11-23", "--until", "2026-11-24")
@@ -48,6 +50,17 @@ def test_people_are_told_what_would_be_split(desk: Desk) -> None:
     assert "BCubed F1 0.667" in told
     assert "4 of 4 articles have no vector of the present model" in done.stderr
     assert version("") in done.stderr
+
+
+def test_people_are_told_what_was_left_out_for_want_of_a_text(desk: Desk, sqlite_ledger: Ledger) -> None:
+    with sqlite_ledger.write() as tx:
+        tx.execute(texts.delete().where(texts.c.article_id == min(filed(sqlite_ledger))))
+    done = run(*DAY)
+    assert done.exit_code == 0, done.exception
+    assert "3 articles filed anew" in done.stdout
+    assert "1 left out, since their texts are not kept any more (SLUGLINE_TEXT_RETENTION_DAYS)" in done.stdout
+    assert "went meanwhile" not in done.stdout
+    assert json.loads(run(*DAY, "--json").stdout)["articles"]["without_text"] == 1
 
 
 def test_machines_get_all_of_it_on_one_line(desk: Desk) -> None:

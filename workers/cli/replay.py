@@ -19,6 +19,12 @@ from workers.process import now
 
 _SPAN = re.compile(r"(\d{1,6})\s*([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+LEFT_OUT = (
+    ("not_filed", "could not be filed"),
+    ("without_text", "left out, since their texts are not kept any more (SLUGLINE_TEXT_RETENTION_DAYS)"),
+    ("before_without_text", "of those before them not remembered, for the same reason"),
+    ("gone", "left out, since they went meanwhile"),
+)
 FEW_VECTORS = 0.1  # the share of articles without a vector from which on it is said
 
 
@@ -137,7 +143,7 @@ def _show(found: Mapping[str, Any]) -> None:
         f"{found['until']:%Y-%m-%d %H:%M} UTC, {articles['remembered']:,} before them remembered "
         f"({seconds['remembering'] + seconds['filing']:.0f} s)"
     )
-    for name, words in (("not_filed", "could not be filed"), ("gone", "have been forgotten and were left out")):
+    for name, words in LEFT_OUT:
         if articles[name]:
             _say(f"{articles[name]:,} {words}")
     if found["declared_within"]:

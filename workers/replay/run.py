@@ -40,6 +40,8 @@ class _Archive:
 
     window: Span
     before: Span | None
+    without_text: tuple[int, int]
+    """Articles of the window, and of what was filed before, whose texts were retired."""
     standing: Standing
     last_storyline: int
     declared: Sequence[Mapping[Any, Any]]
@@ -51,6 +53,8 @@ class Counts:
 
     remembered: int = 0
     copied: int = 0
+    without_text: int = 0
+    before_without_text: int = 0
     without_vector: int = 0
     declared_within: int = 0
     remembering_seconds: float = 0.0
@@ -97,9 +101,17 @@ def _look(ledger: Ledger, since: datetime, until: datetime, options: FilingOptio
                 f"no article was filed from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC; choose another time "
                 "with --since and --until, `slugline status` shows what waits to be filed"
             )
+        before = archive.span(tx, window.began - options.horizon, since)
+        lacking = archive.without_text(tx, window)
+        if lacking == window.count:
+            raise InputError(
+                f"the {lacking:,} articles that were filed from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC "
+                "have no texts any more (SLUGLINE_TEXT_RETENTION_DAYS); choose a later time with --since"
+            )
         return _Archive(
             window=window,
-            before=archive.span(tx, window.began - options.horizon, since),
+            before=before,
+            without_text=(lacking, archive.without_text(tx, before) if before else 0),
             standing=archive.standing(tx, window),
             last_storyline=archive.last_storyline(tx),
             declared=storylines.declared(tx),
@@ -112,10 +124,16 @@ class _Run:
     def __init__(self, live: Ledger, beside: Ledger, version: str, found: _Archive, folder: Path, say: Say) -> None:
         self._live, self._beside, self._version = live, beside, version
         self._found, self._folder, self._say = found, folder, say
-        self.counts = Counts(declared_within=sum(row["opened"] >= found.window.since for row in found.declared))
+        lacking, before = found.without_text
+        self.counts = Counts(
+            declared_within=sum(row["opened"] >= found.window.since for row in found.declared),
+            without_text=lacking,
+            before_without_text=before,
+        )
         self.first = 1
         self._told = self._began = time.monotonic()
-        self._total = found.window.count + (found.before.count if found.before else 0)
+        self._to_file = found.window.count - lacking
+        self._to_remember = (found.before.count if found.before else 0) - before
         self._sized = False
 
     def remember(self) -> None:
@@ -130,7 +148,7 @@ class _Run:
                 archive.lay_out(tx, rows, self._version, filed=True)
             count += len(rows)
             self.first = rows[-1]["position"] + 1
-            self._progress("copied", count, before.count if before else 0)
+            self._progress("copied", count, self._to_remember)
         with self._beside.write() as tx:
             archive.count_members(tx)
             archive.number_from(tx, max(self._found.last_storyline, *self.counts.known, 0))
@@ -155,7 +173,7 @@ class _Run:
                 since_dropped = 0
                 with self._beside.write() as tx:
                     archive.drop_events(tx)
-            self._progress("filed", self.counts.copied, window.count)
+            self._progress("filed", self.counts.copied, self._to_file)
         while clusterer.step(max(clock, window.ended)) or not clusterer.settled:
             pass
         self.counts.filing_seconds = time.monotonic() - self._began
@@ -196,11 +214,11 @@ class _Run:
         need = 0
         if not self._sized:
             self._sized = True
-            need = int(self._total * (ROW_BYTES + np.mean([_size(row) for row in rows])))
-            window = self._found.window.count
-            if self._total >= LARGE:
+            every = self._to_file + self._to_remember
+            need = int(every * (ROW_BYTES + np.mean([_size(row) for row in rows])))
+            if every >= LARGE:
                 self._say(
-                    f"{window:,} articles to file anew and {self._total - window:,} before them to "
+                    f"{self._to_file:,} articles to file anew and {self._to_remember:,} before them to "
                     f"remember: about {_giga(need)} in {self._folder.parent}, where {_giga(free)} are "
                     "free; how long it takes is said as soon as it shows, Ctrl-C leaves nothing behind"
                 )

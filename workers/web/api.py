@@ -26,15 +26,23 @@ Limit = Annotated[int, Query(ge=1, le=200)]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": models.Problem, "description": "There is none"}}
 
+REFUSALS = {
+    400: "The body cannot be read, or the host name is not one of this machine",
+    401: "The token is missing or wrong",
+    403: "A change that comes from another site, or without the token of the session's forms",
+    413: "The body is too long",
+    422: "The request makes no sense",
+    429: "The token was wrong too often",
+    503: "The ledger does not answer",
+}
+GUARDED: dict[int | str, dict[str, Any]] = {  # what the guard says outside the API
+    status: {"description": REFUSALS[status], "content": {"text/plain": {"schema": {"type": "string"}}}}
+    for status in (400, 401, 429)
+}
 router = APIRouter(
     prefix="/api/v1",
     max_body_size=BODY_BYTES,  # the guard knows announced lengths only
-    responses={
-        401: {"model": models.Problem, "description": "The token is missing or wrong"},
-        429: {"model": models.Problem, "description": "The token was wrong too often"},
-        422: {"model": models.Problem, "description": "The request makes no sense"},
-        503: {"model": models.Problem, "description": "The ledger does not answer"},
-    },
+    responses={status: {"model": models.Problem, "description": said} for status, said in REFUSALS.items()},
 )
 probes = APIRouter(tags=["probes"])
 
@@ -236,7 +244,7 @@ async def healthz() -> models.Alive:
 
 
 @probes.head("/readyz", include_in_schema=False)
-@probes.get("/readyz", responses={503: {"model": models.Readiness, "description": "One of them is away"}})
+@probes.get("/readyz", responses={**GUARDED, 503: {"model": models.Readiness, "description": "One of them is away"}})
 def readyz(here: Here, response: Response) -> models.Readiness:
     """Whether the ledger and Redis answer, each by name; and when each service last got on."""
     found = models.Readiness(

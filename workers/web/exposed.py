@@ -13,13 +13,14 @@ from prometheus_client.registry import Collector
 
 from pipeline import metrics
 from pipeline.tally import INFINITE, Read, Spread
+from workers.web.api import GUARDED
 from workers.web.context import Context, Here
 from workers.web.measure import Measured
 
 router = APIRouter(tags=["probes"])
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get("/metrics", response_class=Response, responses={**GUARDED, 200: {"content": {"text/plain": {}}}})
 def metrics_page(here: Here) -> Response:
     """Everything that is measured and counted, in Prometheus' text format. Of a ledger or Redis that does not answer
     only that is told."""

@@ -13,7 +13,7 @@ from pipeline.ledger import pace
 from pipeline.ledger.columns import UtcDateTime
 
 revision = "0010"
-down_revision = "0006"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
