@@ -36,7 +36,8 @@ def test_the_readme_knows_no_setting_that_does_not_exist(repo: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "CHANGELOG.md", "docs/operations.md", "docs/settings.md", "docs/events.md"]
+    "document",
+    ["README.md", "CHANGELOG.md", "docs/operations.md", "docs/settings.md", "docs/events.md", "docs/monitoring.md"],
 )
 def test_links_inside_the_repository_lead_somewhere(repo: Path, document: str) -> None:
     text = (repo / document).read_text(encoding="utf-8")
