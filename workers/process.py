@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import queue
 import secrets
 import signal
 import socket
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
 
 PARENT = "SLUGLINE_PARENT_PID"  # set by the supervisor for its children
@@ -34,7 +35,10 @@ class Stop:
     """Set when the process was asked to end (SIGTERM, SIGINT) or when the supervisor that started it is gone."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._set = False
+        # Not an Event: its lock may be held by the very thread that the signal interrupts, which would then wait for
+        # itself. A SimpleQueue can be put into from a signal's handler.
+        self._woken: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._parent = os.environ.get(PARENT)
 
     @classmethod
@@ -45,16 +49,20 @@ class Stop:
         return stop
 
     def set(self) -> None:
-        self._event.set()
+        self._set = True
+        self._woken.put(None)
 
     def is_set(self) -> bool:
         if self._parent and str(os.getppid()) != self._parent:
-            self._event.set()
-        return self._event.is_set()
+            self._set = True
+        return self._set
 
     def wait(self, seconds: float) -> bool:
         """Sleep, but wake when asked to stop. Returns whether it was."""
-        self._event.wait(seconds)
+        if not self._set:
+            with contextlib.suppress(queue.Empty):
+                self._woken.get(timeout=max(seconds, 0.0))
+                self._woken.put(None)  # for whoever else waits
         return self.is_set()
 
 
