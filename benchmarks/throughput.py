@@ -48,7 +48,8 @@ START_SECONDS, WARM_SECONDS, TICK = 240.0, 20.0, 0.1
 AHEAD = 150  # articles out and not done with `--rate max`: what is out but not yet polled, and a hundred that wait
 SERVICES = {
     "poller": "cli poller", "backfill": "fetch --backfill", "fetch": "worker fetch", "embed": "worker embed",
-    "clusterer": "cli clusterer", "relay": "cli relay", "alerter": "cli alerter", "janitor": "cli janitor",
+    "clusterer": "cli clusterer", "relay": "cli relay", "alerter": "cli alerter", "deliverer": "cli deliverer",
+    "janitor": "cli janitor",
     "web": "cli web", "valkey": "valkey",
 }  # fmt: skip
 

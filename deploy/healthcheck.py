@@ -1,10 +1,10 @@
 """Is the service in this container doing its work? Exit code 0: yes; 1: no, and one line says why.
 
-    slugline-healthcheck web|poller|fetch|backfill|embed|clusterer|relay|alerter|janitor
+    slugline-healthcheck web|poller|fetch|backfill|embed|clusterer|relay|alerter|deliverer|janitor
 
 - web answers `/healthz`;
 - fetch, backfill and embed are known to Redis as workers of this host and have been heard of lately;
-- clusterer, relay and alerter: somebody holds the role (a stand-by is healthy while the active one lives);
+- clusterer, relay, alerter and deliverer: somebody holds the role (a stand-by is healthy while the active one lives);
 - all of them reach the database and Redis.
 
 It looks from outside at what the service leaves behind, and loads little: it runs every minute in every container.
@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 
 WORKER_SILENCE = timedelta(minutes=5)  # a busy worker speaks up at each job, and a job may last three minutes
 ROLE_SILENCE = timedelta(minutes=1)  # a role is renewed every few seconds; a change of hands takes ten
-ROLES = ("clusterer", "relay", "alerter")
+ROLES = ("clusterer", "relay", "alerter", "deliverer")
 TRADES = {"fetch": "fetch", "backfill": "fetch-backfill", "embed": "embed"}  # and their queues
 SERVICES = ("web", "poller", *TRADES, *ROLES, "janitor")
 

@@ -43,7 +43,7 @@ class Metric:
 
 # ---- what labels may say ----
 
-SERVICES = ("poller", "fetch", "embed", "clusterer", "relay", "alerter", "janitor")
+SERVICES = ("poller", "fetch", "embed", "clusterer", "relay", "alerter", "deliverer", "janitor")
 TRADES = ("fetch", "fetch-backfill", "embed")
 STATES = ("queued", "fetched", "embedded")  # those in which an article waits
 STANDINGS = ("due", "put-off", "handed-out", "in-work")
@@ -153,6 +153,13 @@ PUBLISHED = Metric(
     "events",
     "Events written to the Redis stream; after Redis lost it, those that were written again as well.",
 )
+DELIVERIES = Metric(
+    "slugline_deliveries_total",
+    "counter",
+    "attempts",
+    "Attempts to tell sinks of events, by how they ended; `dead` are deliveries that were given up.",
+    {"outcome": ("done", "failed", "dead")},
+)
 STAGE_SECONDS = Metric(
     "slugline_stage_seconds",
     "histogram",
@@ -258,8 +265,8 @@ PROGRESS = Metric(
     "slugline_progress_timestamp_seconds",
     "gauge",
     "seconds since 1970",
-    "When a service last got on: the loop of the poller, the active clusterer, relay or alerter, or the janitor went "
-    "round, a fetch or embed worker did a job. Absent until the first time.",
+    "When a service last got on: the loop of the poller, the active clusterer, relay, alerter or deliverer, or the "
+    "janitor went round, a fetch or embed worker did a job. Absent until the first time.",
     {"service": SERVICES},
 )
 

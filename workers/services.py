@@ -116,6 +116,16 @@ def relay(settings: Settings) -> None:
     ledger.close()
 
 
+def deliverer(settings: Settings) -> None:
+    from workers.deliverer import Deliverer
+
+    stop = process.Stop.on_signals()
+    ledger = open_ledger(settings.ledger_url)
+    with counting(settings) as tally:
+        asyncio.run(Deliverer(settings, ledger, tally).run(stop))
+    ledger.close()
+
+
 def alerter(settings: Settings) -> None:
     from pipeline.embedding import version
     from workers.alerter import Alerter

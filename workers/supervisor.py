@@ -205,7 +205,7 @@ class _Run:
             *((f"embed {n}", [*command, "worker", "embed"]) for n in range(1, settings.embed_workers + 1)),
             *((f"fetch {n}", [*command, "worker", "fetch"]) for n in range(1, settings.workers + 1)),
             ("backfill", [*command, "worker", "fetch", "--backfill"]),
-            *((name, [*command, name]) for name in ("clusterer", "relay", "alerter", "janitor")),
+            *((name, [*command, name]) for name in ("clusterer", "relay", "alerter", "deliverer", "janitor")),
             *((f"poller {n}" if n > 1 else "poller", [*command, "poller"]) for n in range(1, settings.pollers + 1)),
             ("web", web),
         ]

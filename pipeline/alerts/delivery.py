@@ -9,7 +9,6 @@ from typing import Literal
 
 from pipeline.records import Attempt, Event, Sink
 
-KINDS = ("webhook", "apprise", "alertmanager")
 CALLS = ("alert.matched", "feed.failing", "feed.recovered", "pipeline.stalled", "pipeline.recovered")
 """What sinks that ring people are told of, unless they ask for more."""
 GIVE_UP = timedelta(hours=24)

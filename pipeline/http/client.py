@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 import time
@@ -36,8 +37,10 @@ _FORM_REDIRECTS = frozenset((307, 308))  # those that keep method and body (RFC 
 # 8 MB then; with the library's own 8,192 lines of 64 KB they were 950.
 _LINE_BYTES = 32_768
 _READ_BYTES = 65_536
+_LISTEN_SECONDS = 2.0  # to the rest of an answer whose status is all that counts
 # Links of an exception's chain that are looked at; real ones have four.
 _CHAIN = 8
+_PLAIN = {"Accept": "*/*", "Accept-Encoding": "identity"}
 _NO_TIMEOUTS = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 Admit = Callable[[str], Awaitable[None]]
@@ -182,6 +185,30 @@ class Client:
         """
         return await self._in_time(_Ask(url, {}, self._max_bytes, self._admit, form=form), self._timeout)
 
+    async def deliver(self, url: str, body: bytes, headers: Mapping[str, str]) -> Response:
+        """POST `body` as it is, with these header lines. The status is what counts: of the answer's body the first
+        `max_bytes` are given, or what came of it in two seconds, and redirects are answers. Raises as `get` does."""
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout):
+                if self._admit is not None:
+                    await self._admit(url)
+                where, login = targets.prepare(url)
+                async with self._send(where, _PLAIN | login | dict(headers), body) as answer:
+                    beginning = await _beginning(answer, self._max_bytes)
+        except TimeoutError as error:
+            raise FetchError(f"{urls.mask(url)} did not answer within {self._timeout:g} s", reason="timeout") from error
+        seconds = time.monotonic() - started
+        return Response(
+            url=url,
+            final_url=url,
+            status=answer.status,
+            headers=_headers(answer),
+            body=beginning,
+            redirects=(),
+            seconds=seconds,
+        )
+
     async def _in_time(self, ask: _Ask, seconds: float) -> Response:
         try:
             async with asyncio.timeout(seconds):
@@ -236,14 +263,14 @@ class Client:
 
     @asynccontextmanager
     async def _send(
-        self, where: URL, headers: Mapping[str, str], form: Mapping[str, str] | None
+        self, where: URL, headers: Mapping[str, str], data: Mapping[str, str] | bytes | None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send and give the answer with its body still to come; the library's errors become FetchError."""
         shown = urls.mask(str(where))
         try:
-            method = "GET" if form is None else "POST"
+            method = "GET" if data is None else "POST"
             async with self._session.request(
-                method, where, headers=headers, data=form, allow_redirects=False
+                method, where, headers=headers, data=data, allow_redirects=False
             ) as answer:
                 if len(answer.raw_headers) > MAX_HEADERS:
                     raise FetchError(
@@ -330,6 +357,16 @@ async def _read(answer: aiohttp.ClientResponse, headers: Mapping[str, str], limi
         raise FetchError(f"{too_large} when unpacked", reason="too-large", retry=False) from error
     except decode.BadEncodingError as error:
         raise FetchError(f"{where} cannot be unpacked: {error}", reason="bad-encoding") from error
+
+
+async def _beginning(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The first bytes of a body, however it ends."""
+    raw = bytearray()
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+        async with asyncio.timeout(_LISTEN_SECONDS):
+            while len(raw) < limit and (part := await answer.content.read(_READ_BYTES)):
+                raw += part
+    return bytes(raw[:limit])
 
 
 def _refuse_unsolicited(answer: aiohttp.ClientResponse, sent: Mapping[str, str]) -> None:

@@ -39,7 +39,10 @@ def fill(tx: Connection, sink: Sink, now: datetime, wanted: Callable[[Sink, Even
         return 0, 0
     found = events.after(tx, sink.read_to, min(LOOK, room * 4))
     if not found:
-        return 0, 0
+        last = events.last_position(tx)  # beyond what is kept, if all that it did not come to was dropped
+        if last > sink.read_to:
+            sinks.save(tx, sink.id, {"read_to": last, "lost": sink.lost + last - sink.read_to})
+        return 0, max(0, last - sink.read_to)
     lost = max(0, (found[0].position or 0) - sink.read_to - 1)
     rows: list[dict[str, Any]] = []
     read_to = sink.read_to
@@ -73,6 +76,13 @@ def _row(sink_id: int, event: Event, now: datetime) -> dict[str, Any]:
 def waiting(tx: Connection, sink_id: int) -> int:
     chosen = (deliveries.c.sink_id == sink_id) & (deliveries.c.state == "waiting")
     return int(tx.execute(select(func.count()).select_from(deliveries).where(chosen)).scalar_one())
+
+
+def next_due(tx: Connection, sink_id: int) -> tuple[datetime, datetime] | None:
+    """When the next waiting delivery of a sink is due, and since when the oldest waits; None: none does."""
+    chosen = (deliveries.c.sink_id == sink_id) & (deliveries.c.state == "waiting")
+    due, since = tx.execute(select(func.min(deliveries.c.due), func.min(deliveries.c.since)).where(chosen)).one()
+    return None if due is None else (due, since)
 
 
 def queue(tx: Connection, sink_id: int) -> list[Delivery]:

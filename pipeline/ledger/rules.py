@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, delete, func, select, update
 
 from pipeline.errors import InputError
-from pipeline.ledger import cursors
+from pipeline.ledger import cursors, sinks
 from pipeline.ledger.alert_schema import alerts, rules
 
 NAME_CHARS = 100
@@ -38,16 +38,9 @@ class StoredRule:
     vector_version: str | None = None
 
 
-def known_sinks(tx: Connection) -> Collection[str] | None:
-    """Names of the sinks that a rule may name; None: any name is taken."""
-    return None
-
-
 def check_sinks(tx: Connection, names: Collection[str]) -> None:
     """Raises InputError for the first name that no sink has."""
-    known = known_sinks(tx)
-    if known is None:
-        return
+    known = {sink.name for sink in sinks.every(tx)}
     for name in names:
         if name not in known:
             there = ", ".join(sorted(known)) or "none yet"

@@ -119,6 +119,7 @@ FAULTS = (
     Fault("kill -9 of the clusterer", partial(_kill, "clusterer")),
     Fault("kill -9 of the relay", partial(_kill, "relay")),
     Fault("kill -9 of the alerter", partial(_kill, "alerter")),
+    Fault("kill -9 of the deliverer", partial(_kill, "deliverer")),
     Fault("kill -9 of the janitor", partial(_kill, "janitor")),
     Fault("kill -9 of Valkey", partial(_kill, "valkey")),
     Fault("kill -9 of all (`slugline up`), and a new start", _end_all),

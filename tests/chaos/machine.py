@@ -23,7 +23,18 @@ from tests.e2e.running import Up, processes
 from tests.servers import Postgres, Server
 
 POLL_SECONDS = 1.0
-KILLED = ("worker embed", "worker fetch", "backfill", "poller", "clusterer", "relay", "alerter", "janitor", "web")
+KILLED = (
+    "worker embed",
+    "worker fetch",
+    "backfill",
+    "poller",
+    "clusterer",
+    "relay",
+    "alerter",
+    "deliverer",
+    "janitor",
+    "web",
+)
 STARTED_SECONDS = 90.0
 SETTINGS = {
     "ALLOW_NETWORKS": "127.0.0.0/8",
@@ -213,6 +224,7 @@ class Machine:
                 "clusterer",
                 "relay",
                 "alerter",
+                "deliverer",
                 "janitor",
                 "web",
             )

@@ -13,7 +13,19 @@ from typer.testing import CliRunner
 
 from workers.cli.app import app
 
-OURS = {"migrate", "poller", "fetch", "backfill", "embed", "clusterer", "relay", "alerter", "janitor", "web"}
+OURS = {
+    "migrate",
+    "poller",
+    "fetch",
+    "backfill",
+    "embed",
+    "clusterer",
+    "relay",
+    "alerter",
+    "deliverer",
+    "janitor",
+    "web",
+}
 STORES = {"valkey", "postgres"}
 SECRETS = {"VALKEY_PASSWORD": "v4lkey", "POSTGRES_PASSWORD": "p0stgres", "SLUGLINE_API_TOKEN": "t0ken"}
 
@@ -87,7 +99,7 @@ def test_the_stores_are_on_a_network_without_a_way_out(project: dict[str, Any]) 
         assert list(project["services"][name]["networks"]) == ["stores"]
     for name in ("clusterer", "relay", "alerter", "janitor", "migrate"):
         assert list(project["services"][name]["networks"]) == ["stores"]
-    for name in ("poller", "fetch"):
+    for name in ("poller", "fetch", "deliverer"):
         assert "outside" in project["services"][name]["networks"]
 
 

@@ -48,7 +48,10 @@ class Up:
             "valkey-server": "valkey",
             "workers.demo": "demo wire",
             **{name: name for name in ("worker embed", "worker fetch")},
-            **{f"workers.cli {name}": name for name in ("poller", "clusterer", "relay", "alerter", "janitor", "web")},
+            **{
+                f"workers.cli {name}": name
+                for name in ("poller", "clusterer", "relay", "alerter", "deliverer", "janitor", "web")
+            },
         }
         found = {}
         for pid, line in processes(parent=self.process.pid):

@@ -111,6 +111,7 @@ def test_each_child_killed_once_costs_nothing_but_time(tmp_path: Path) -> None:
             "clusterer",
             "relay",
             "alerter",
+            "deliverer",
             "janitor",
             "web",
             "demo wire",

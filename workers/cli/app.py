@@ -7,7 +7,7 @@ import sys
 import typer
 
 from pipeline.errors import SluglineError, UsageError
-from workers.cli import content, dead, events, feeds, ledgers, ops, replay, rules, services, storylines
+from workers.cli import content, dead, events, feeds, ledgers, ops, replay, rules, services, sinks, storylines
 
 app = typer.Typer(
     name="slugline",
@@ -24,6 +24,7 @@ replay.register(app)
 ops.register(app)
 events.register(app)
 rules.register(app)
+sinks.register(app)
 dead.register(app)
 ledgers.register(app)
 

@@ -10,7 +10,7 @@ import typer
 
 from pipeline.alerts.events import DECLARED, SOURCE, envelope
 from pipeline.errors import UsageError
-from pipeline.ledger import Ledger, events
+from pipeline.ledger import Ledger, events, sinks
 from pipeline.records import Event
 from pipeline.settings import Settings
 from workers.cli.common import AsJson, ledger, plain, print_json
@@ -60,9 +60,19 @@ def replay(
     after: Annotated[str, typer.Option("--after", help="Position or id of the last event that was seen.")] = "0",
     limit: Annotated[int | None, typer.Option("-n", min=1, help="No more than so many.")] = None,
     types: Types = None,
+    sink: Annotated[str | None, typer.Option("--sink", help="Tell this sink once more, instead of printing.")] = None,
     as_json: AsJson = False,
 ) -> None:
     chosen = _known(types)
+    if sink is not None:
+        if chosen or limit is not None:
+            raise UsageError("--sink goes without -n and --type: a sink is told of what its own types choose")
+        with ledger() as (_, opened):
+            position = _position(opened, after)
+            with opened.write() as tx:
+                sinks.rewind(tx, sinks.need(tx, sink), position)
+        typer.echo(f"{sink} is told once more of what lies behind {after}, under the same ids")
+        return
     with ledger() as (settings, opened):
         show = _Printer(settings, as_json)
         for one in _behind(opened, _position(opened, after), chosen, limit):

@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command(help="The clusterer: one is active, others stand by.")(clusterer)
     app.command(help="The relay: events from the ledger to the Redis stream.")(relay)
     app.command(help="The alerter: rings where alert rules match.")(alerter)
+    app.command(help="The deliverer: tells sinks of events.")(deliverer)
     app.command(help="The janitor: hands out what is due, puts back what got stuck.")(janitor)
     app.command()(web)
 
@@ -35,7 +36,8 @@ def up(
     demo_seconds: Annotated[float, typer.Option("--demo-seconds", min=1, help="How long the demo wire plays.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="With --until-idle: print the summary as JSON.")] = False,
 ) -> None:
-    """Run everything on this machine: Valkey, ledger, poller, workers, clusterer, relay, alerter, janitor and web."""
+    """Run everything on this machine: Valkey, ledger, web, poller, workers, clusterer, relay, alerter, deliverer and
+    janitor."""
     from workers.supervisor import Options
     from workers.supervisor import up as run
 
@@ -95,6 +97,12 @@ def clusterer() -> None:
     from workers import services
 
     services.clusterer(_begin("clusterer"))
+
+
+def deliverer() -> None:
+    from workers import services
+
+    services.deliverer(_begin("deliverer"))
 
 
 def alerter() -> None:

@@ -18,7 +18,7 @@ from workers.rqworker import BEAT_SECONDS
 SILENT = timedelta(seconds=8)
 """Services go round, and workers say that they are there, at least every `BEAT_SECONDS`; who has not for twice that has
 stopped. A page that asks every 5 s shows it within 15 s."""
-LOOPS = ("poller", "clusterer", "relay", "janitor")
+LOOPS = ("poller", "clusterer", "relay", "alerter", "deliverer", "janitor")
 """Services that go round all the time; workers are known by their own signs of life."""
 TRADES = {
     queues.FETCH: "Fetch worker",
@@ -29,6 +29,8 @@ DOES = {
     "poller": "asks the feeds that are due",
     "clusterer": "files articles under storylines",
     "relay": "brings events to the stream",
+    "alerter": "rings where rules match",
+    "deliverer": "tells sinks of events",
     "janitor": "hands out work, puts back what got stuck",
 }
 assert SILENT.total_seconds() >= 2 * BEAT_SECONDS

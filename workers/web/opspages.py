@@ -33,7 +33,7 @@ from workers.web.verdict import troubles as wrongs
 
 FEEDS, LETTERS, HOSTS = 8, 8, 6  # that are listed on the page
 ALL_LETTERS = 200  # on the page of their own
-HOLDERS = ("clusterer", "relay")
+HOLDERS = ("clusterer", "relay", "alerter", "deliverer")
 
 router = APIRouter(include_in_schema=False, max_body_size=BODY_BYTES)
 Text = Annotated[str, Query(max_length=300, pattern="^[^\\x00]*$")]

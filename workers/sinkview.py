@@ -1,0 +1,103 @@
+"""Sinks as people see them, and what makes one: shared by the command line and the API. Secrets are shown once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from pipeline import urls
+from pipeline.alerts import delivery, signing
+from pipeline.alerts.events import DECLARED
+from pipeline.errors import FetchError, InputError
+from pipeline.http.guard import Guard, GuardedResolver, Resolver
+from pipeline.http.targets import prepare
+from pipeline.ledger import sinks
+from pipeline.records import Attempt, Event, Sink
+from pipeline.settings import Settings
+from workers import deliverer
+from workers.process import now
+
+NAME_CHARS = 100
+TEST = "slugline.test"
+"""The type of the event by which a sink is tried; it is in no log."""
+
+
+async def check_url(settings: Settings, url: str) -> str:
+    """The URL of a webhook, if it may be one. Raises InputError when it is no http(s) URL, its host has no address, or
+    that is not on the public internet; each delivery is checked again where it is dialled."""
+    if not url.lower().startswith(("http://", "https://")):
+        raise InputError(f"a webhook's URL begins with https:// or http://; {urls.mask(url)[:80]} does not")
+    resolver = GuardedResolver(Guard(settings.allow_networks), Resolver(1))
+    try:
+        where, _ = prepare(url)
+        await resolver.resolve(where.host or "", where.port or 0)
+    except FetchError as error:
+        raise InputError(str(error)) from error
+    finally:
+        await resolver.close()
+    return url
+
+
+def add(tx: Connection, name: str, url: str, types: Sequence[str], secret: str | None) -> tuple[Sink, str]:
+    """Record a webhook whose URL was checked. Returns it and its secret, which is made unless one is given.
+
+    Raises InputError for a name that is taken or none, for types that are none, and for a bad secret.
+    """
+    bare = " ".join(name.split())
+    if not bare or len(bare) > NAME_CHARS or not bare.isprintable():
+        raise InputError(f"a sink's name has 1 to {NAME_CHARS} characters; {name[:40]!r} is none")
+    if unknown := delivery.unknown_types(types, list(DECLARED)):
+        raise InputError(f"there is no event {unknown[0]!r}; there are: {', '.join(DECLARED)}, and such as storyline.*")
+    key = signing.check_secret(secret) if secret else signing.new_secret()
+    return sinks.add(tx, bare, "webhook", url, now(), secrets=[(key, None)], types=types), key
+
+
+def rotate(tx: Connection, name: str, secret: str | None) -> str:
+    """Give a sink a new secret; the one of before is valid for another day. Returns it. Raises InputError."""
+    sink = sinks.need(tx, name)
+    key = signing.check_secret(secret) if secret else signing.new_secret()
+    sinks.set_secrets(tx, sink.id, signing.rotated(sink.secrets, key, now()))
+    return key
+
+
+async def tried(settings: Settings, sink: Sink) -> tuple[dict[str, Any], Attempt]:
+    """Send an event that says that it is a test. Returns its data, and what came of it."""
+    moment = now()
+    data = {"message": f"A test of the sink {sink.name}."}
+    event = Event(
+        id=f"test-{moment.timestamp():.6f}",
+        type=TEST,
+        subject=f"sink/{sink.id}",
+        sequence=1,
+        time=moment,
+        data=data,
+        position=None,
+    )
+    async with deliverer.client(settings) as http:
+        return data, await deliverer.send(http, sink, event, settings)
+
+
+def view(sink: Sink, waiting: datetime | None = None) -> dict[str, Any]:
+    """A sink without its secrets; `waiting` is since when something waits for it."""
+    return {
+        "id": sink.id,
+        "name": sink.name,
+        "kind": sink.kind,
+        "url": urls.mask(sink.url),
+        "types": list(sink.types),
+        "state": sink.state,
+        "reason": sink.reason,
+        "read_to": sink.read_to,
+        "waiting_since": waiting.isoformat() if waiting else None,
+        "failures": sink.failures,
+        "rest_until": sink.rest_until.isoformat() if sink.rest_until else None,
+        "delivered": sink.delivered,
+        "dead": sink.dead,
+        "lost": sink.lost,
+        "last_success": sink.last_success.isoformat() if sink.last_success else None,
+        "last_error": sink.last_error,
+        "created": sink.created.isoformat() if sink.created else None,
+    }
