@@ -53,12 +53,19 @@ SENSIBLE: Mapping[str, Mapping[str, Any]] = {
     "POST /api/v1/dead/drop": {"query": {"all": True}},
     "POST /api/v1/dead/{article_id}/retry": {"path_parameters": {"article_id": DEAD}},
     "POST /api/v1/dead/{article_id}/drop": {"path_parameters": {"article_id": DEAD + 1}},
+    "POST /api/v1/rules": {"body": {"name": "another", "query": "flood outlets>=2"}},
+    "POST /api/v1/rules/test": {"body": {"query": "flood outlets>=2"}},
+    "PATCH /api/v1/rules/{rule_id}": {"body": {"paused": True}},
     "POST /api/v1/feeds": {"body": {"url": "https://outlet.example/another"}},
     "POST /api/v1/feeds.opml": {
         "body": b"<opml version='2.0'><body><outline xmlUrl='https://a.example/'/></body></opml>"
     },
 }
-LATE = ("POST /api/v1/dead/retry", "POST /api/v1/dead/drop", "DELETE /api/v1/feeds/{feed_id}")  # after those of one
+# After those of one: `retry` and `drop` of all, and what is gone then.
+LATE = (
+    *("POST /api/v1/dead/retry", "POST /api/v1/dead/drop"),
+    *("DELETE /api/v1/feeds/{feed_id}", "DELETE /api/v1/rules/{rule_id}"),
+)
 
 
 def examples() -> example_settings:

@@ -20,6 +20,8 @@ SILENT = timedelta(seconds=8)
 stopped. A page that asks every 5 s shows it within 15 s."""
 LOOPS = ("poller", "clusterer", "relay", "alerter", "deliverer", "janitor")
 """Services that go round all the time; workers are known by their own signs of life."""
+OPTIONAL = ("alerter", "deliverer")
+"""Without rules and sinks nobody misses them: they are named once they have been seen."""
 TRADES = {
     queues.FETCH: "Fetch worker",
     queues.BACKFILL: "Backfill worker",
@@ -58,7 +60,8 @@ def hands(client: redis.Redis, holders: Mapping[str, str], now: datetime) -> lis
     Raises RedisError when Redis is away.
     """
     moved = tally.progress(client)
-    found = [_loop(name, moved.get(name), holders.get(name, ""), now) for name in LOOPS]
+    named = [name for name in LOOPS if moved.get(name) or name not in OPTIONAL]
+    found = [_loop(name, moved.get(name), holders.get(name, ""), now) for name in named]
     try:
         for queue in queues.QUEUES:
             found += _without_replaced(_workers(client, queue, now))

@@ -21,6 +21,8 @@ WAYS_OUT = {
     "Poller": "slugline poller",
     "Clusterer": "slugline clusterer",
     "Relay": "slugline relay",
+    "Alerter": "slugline alerter",
+    "Deliverer": "slugline deliverer",
     "Janitor": "slugline janitor",
 }
 
