@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, RowMapping, select
 
-from pipeline.ledger.schema import articles, memberships, vectors
+from pipeline.ledger.schema import articles, memberships, storylines, vectors
 from pipeline.ledger.storylines import unpack
 from pipeline.records import Vector
 
@@ -23,6 +23,11 @@ def members(tx: Connection, storyline_id: int, most: int) -> list[RowMapping]:
         .limit(most)
     )
     return list(tx.execute(chosen).mappings())[::-1]
+
+
+def is_muted(tx: Connection, storyline_id: int) -> bool:
+    """Whether people want to hear no more of a storyline."""
+    return bool(tx.execute(select(storylines.c.muted).where(storylines.c.id == storyline_id)).scalar())
 
 
 def vectors_of(tx: Connection, ids: Sequence[int], version: str) -> dict[int, Vector]:

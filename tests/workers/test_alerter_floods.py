@@ -52,6 +52,17 @@ def test_what_was_written_long_before_it_was_seen_rings_nobody(watch: Watch) -> 
     assert watch.levels() == []
 
 
+def test_what_was_muted_rings_nobody_until_it_is_heard_of_again(watch: Watch) -> None:
+    (storyline,) = watch.where(watch.file("fire", "mill", source="A"))
+    watch.ask("mute", storyline=storyline)
+    watch.rule("mill", "mill")
+    watch.file("fire", "mill", source="B")
+    assert watch.levels() == []
+    watch.ask("unmute", storyline=storyline)
+    watch.file("fire", "mill", source="C")
+    assert watch.levels() == [("mill", "first")]
+
+
 def test_a_turn_behind_which_nothing_fresh_stands_rings_nobody(watch: Watch) -> None:
     (storyline,) = watch.where(watch.backfilled("fire", "mill", source="A"))
     watch.rule("state:surging", "surges")

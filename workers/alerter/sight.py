@@ -140,9 +140,9 @@ class Sight:
 
 def look_up(tx: Connection, storyline_id: int, version: str | None, *, read: int = READ) -> Known | None:
     """A storyline, or the one that it is part of now, with its `read` latest originals, and vectors of that version
-    where one is given. None where there is none."""
+    where one is given. None where there is none, or people muted it."""
     found = storylines.one(tx, storyline_id)
-    if found is None:
+    if found is None or covered.is_muted(tx, found.id):
         return None
     originals = {one.id: read_article(one.title, one.text) for one in told.originals(tx, found.id, read, READ_CHARS)}
     pieces = tuple(
