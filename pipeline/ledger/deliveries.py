@@ -74,7 +74,12 @@ def _row(sink_id: int, event: Event, now: datetime) -> dict[str, Any]:
 
 
 def waiting(tx: Connection, sink_id: int) -> int:
-    chosen = (deliveries.c.sink_id == sink_id) & (deliveries.c.state == "waiting")
+    return count(tx, sink_id, "waiting")
+
+
+def count(tx: Connection, sink_id: int, state: str) -> int:
+    """How many deliveries to a sink are in a state."""
+    chosen = (deliveries.c.sink_id == sink_id) & (deliveries.c.state == state)
     return int(tx.execute(select(func.count()).select_from(deliveries).where(chosen)).scalar_one())
 
 

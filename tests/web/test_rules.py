@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, sinks
 from pipeline.settings import Settings
-from tests.web.newsroom import served
+from tests.web.newsroom import NOW, served
 
 API = "/api/v1"
 
 
 def test_rules_are_added_changed_and_removed(settings: Settings, ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        sinks.add(tx, "desk", "webhook", "https://desk.example/", NOW)
     with served(settings, ledger) as site:
         given = {"name": "Call", "query": "maduro phoned", "quiet": {"hours": "22:00-07:00"}, "sinks": ["desk"]}
         made = site.post(f"{API}/rules", json=given)

@@ -23,7 +23,7 @@ from tests.workers.fetching import hand_out, page, take_in
 from tests.workers.polling import add, polled, until
 from tests.workers.site import Answer, Site, rss
 from tests.workers.wire import states
-from workers import embed, fetch
+from workers import deliverer, embed, fetch
 from workers.alerter import Alerter
 from workers.clusterer import Clusterer
 from workers.counting import counting
@@ -62,6 +62,11 @@ def poll(settings: Settings, ledger: Ledger, sandbox: Sandbox, client: redis.Red
     asyncio.run(until(lambda: polled(ledger), Poller(settings, ledger, client, sandbox, counts)))
 
 
+async def deliver(settings: Settings, ledger: Ledger, counts: Tally) -> None:
+    async with deliverer.client(settings) as http:
+        await deliverer.Deliverer(settings, ledger, counts).step(http, now())
+
+
 @pytest.mark.usefixtures("prepared")
 def test_everything_on_its_way_is_counted(
     settings: Settings, sqlite_ledger: Ledger, client: redis.Redis, site: Site, sandbox: Sandbox, embedder: Embedder
@@ -94,6 +99,7 @@ def test_everything_on_its_way_is_counted(
     Clusterer(ledger, embedder.version, tally=counts).step(now())
     Relay(settings, ledger, client, counts).step(now())
     Alerter(settings, ledger, embedder.version, lambda _sentences: np.empty((0, 0)), counts).step(now())
+    asyncio.run(deliver(settings, ledger, counts))
     Janitor(settings, ledger, client, counts).step(now())
     assert states(ledger) == {"filed": 1, "duplicate": 1, "rejected": 1, "dead": 1}
     assert counts.send(client)

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipeline.errors import InputError, UsageError
-from pipeline.ledger import Ledger, troubles
+from pipeline.ledger import Ledger, sinks, troubles
 from tests.workers.watching import Watch, embed
 from tests.workers.wire import VERSION
 from workers import ruleview
@@ -23,7 +23,11 @@ from workers.seeds import seeds_dir
 @pytest.fixture
 def watch(sqlite_ledger: Ledger, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Watch:
     monkeypatch.setenv("SLUGLINE_DATABASE_URL", sqlite_url)
-    return Watch(sqlite_ledger)
+    made = Watch(sqlite_ledger)
+    with sqlite_ledger.write() as tx:
+        for name in ("desk", "ops"):
+            sinks.add(tx, name, "webhook", f"https://{name}.example/", made.now)
+    return made
 
 
 def run(*words: object) -> Result:
@@ -54,6 +58,13 @@ def test_a_rule_is_added_shown_paused_resumed_and_removed() -> None:
     assert shown("show", "Call")["paused"] is False
     assert run("remove", "Call").exit_code == 0
     assert shown("list") == []
+
+
+@pytest.mark.usefixtures("watch")
+def test_a_sink_that_there_is_not_is_refused() -> None:
+    refused = run("add", "Call", "maduro", "--sink", "dsek")
+    assert isinstance(refused.exception, UsageError)
+    assert "no sink 'dsek'; there are: desk, ops" in str(refused.exception)
 
 
 @pytest.mark.usefixtures("watch")

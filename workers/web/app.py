@@ -45,6 +45,7 @@ from workers.web import (
     pages,
     rules,
     searching,
+    sinks,
     websub,
 )
 from workers.web.context import MANY, ONE, Context
@@ -124,6 +125,7 @@ def create_app(
     app.include_router(eventlog.router)
     app.include_router(searching.router)
     app.include_router(rules.router)
+    app.include_router(sinks.router)
     app.include_router(api.probes)
     app.include_router(login.router)
     app.include_router(exposed.router)

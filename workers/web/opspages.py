@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from pipeline import history
 from pipeline.errors import LedgerError, RedisError
 from pipeline.history import Sample
-from pipeline.ledger import articles, dead, feed_list, roles, troubles
+from pipeline.ledger import articles, dead, deliveries, feed_list, roles, sinks, troubles
 from pipeline.ledger.feed_list import Choice
 from pipeline.pressure import Hold
 from pipeline.records import ArticleState, Feed
@@ -93,6 +93,7 @@ class _Read:
     stalled: datetime | None
     holders: dict[str, str]
     dead: Dead
+    deliveries: Sequence[Trouble] = ()
 
 
 NOTHING = _Read((), {}, None, {}, Dead(0, (), (), ()))
@@ -129,6 +130,7 @@ def _gathered(here: Context, now: datetime) -> Ops:
         silent=read.counts.get("silent", 0),
         active=known.feeds.get("active", 0) if known else 0,
         dead=read.dead,
+        deliveries=read.deliveries,
     )
 
 
@@ -139,7 +141,23 @@ def _of_ledger(tx: Connection, now: datetime) -> _Read:
     held = {name: roles.holder(tx, name, now) or "" for name in HOLDERS}
     known = {feed.id: feed for feed in (*failing, *silent)}
     stalled = datetime.fromisoformat(told) if told else None
-    return _Read(list(known.values()), feed_list.standings(tx), stalled, held, _dead(tx, LETTERS))
+    return _Read(list(known.values()), feed_list.standings(tx), stalled, held, _dead(tx, LETTERS), _deliveries(tx))
+
+
+def _deliveries(tx: Connection) -> list[Trouble]:
+    """Sinks that do not take what they are told, in words."""
+    since = dict(deliveries.oldest_waiting(tx))
+    found: list[Trouble] = []
+    for one in sinks.every(tx):
+        dead_ones = deliveries.count(tx, one.id, "dead")
+        if one.state == "disabled":
+            found.append(Trouble("bad", f"{one.name} is told nothing any more: {one.reason}", one.last_success))
+        elif one.state == "active" and (one.failures or dead_ones):
+            given_up = f"; {show.counted(dead_ones, 'delivery was', 'deliveries were')} given up" if dead_ones else ""
+            why = one.last_error if one.failures else "it answers again"
+            way_out = f"see “slugline sinks show {one.name}”"
+            found.append(Trouble("warn", f"{one.name}: {why}{given_up}", since.get(one.id), way_out))
+    return found
 
 
 def _of_redis(here: Context, holders: dict[str, str], now: datetime) -> tuple[list[Hand] | None, list[Sample]]:
