@@ -65,6 +65,7 @@ TAGS = [
     {"name": "feeds", "description": "What is watched."},
     {"name": "operations", "description": "What waits, and what was given up."},
     {"name": "rules", "description": "What rings: alert rules, tried on the last days before they are saved."},
+    {"name": "sinks", "description": "Where events and alerts are sent, and what became of each delivery."},
     {"name": "events", "description": "The log of what happened, replayable by position."},
     {"name": "probes", "description": "For supervisors and load balancers."},
 ]
