@@ -14,6 +14,9 @@ INPUTS := pyproject.toml constraints.txt deploy/setup.sh deploy/install-torch.sh
 ARGS ?=
 FEEDS ?= seeds/feeds.opml
 PYTEST_ARGS ?=
+# Processes that share the tests; JOBS=0 runs them all in one.
+JOBS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 export PYTHON SLUGLINE_TORCH
 
 .DEFAULT_GOAL := help
@@ -22,7 +25,7 @@ export PYTHON SLUGLINE_TORCH
 help:
 	@echo 'make demo [ARGS="--until-idle --json"]   the made-up wire, live; ends with Ctrl-C'
 	@echo 'make up   [FEEDS=my.opml] [ARGS=…]       the real pipeline on the feeds of an OPML file'
-	@echo 'make test [PYTEST_ARGS=…]                lint, types, import rules, all tests'
+	@echo 'make test [JOBS=2] [PYTEST_ARGS=…]       lint, types, import rules, all tests'
 	@echo 'make lint | types | imports | tests      one of these'
 	@echo 'make audit                               ask for known vulnerabilities of every pinned package'
 	@echo 'make format                              let ruff lay out the code'
@@ -62,7 +65,7 @@ test: $(DEV)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(PYTEST)
 
 lint: $(DEV)
 	@$(BIN)/ruff check .
@@ -75,7 +78,7 @@ imports: $(DEV)
 	@$(BIN)/lint-imports
 
 tests: $(DEV)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(PYTEST)
 
 audit: $(DEV)
 	@PYTHON=$(BIN)/python sh deploy/audit.sh

@@ -20,6 +20,7 @@ from pipeline.ledger.schema import metadata
 from tests import servers
 from tests.servers import Postgres
 
+ROOT = Path(__file__).parent
 KEPT = "SLUGLINE_TEST_"  # what tells the suite itself how to run
 LEDGER = "ledger"  # the database that tests on PostgreSQL take turns in
 EMPTY = (
@@ -28,6 +29,26 @@ EMPTY = (
     + "".join(f"DELETE FROM {table.name};" for table in reversed(metadata.sorted_tables))
     + "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
 )
+
+
+LARGE = ("e2e", "chaos")  # folders whose tests run the whole service
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the suite (`-n`), a file's tests stay together, and the large ones form one line.
+
+    Each of those starts every process of the service, so two of them at once would only wait for one another; their line
+    goes first, since it is the longest.
+    """
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    large = {id(item) for item in items if item.path.relative_to(ROOT).parts[0] in LARGE}
+    for item in items:
+        group = "large" if id(item) in large else str(item.path.relative_to(ROOT))
+        item.add_marker(pytest.mark.xdist_group(group))
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        items.sort(key=lambda item: id(item) not in large)
 
 
 @pytest.fixture(autouse=True)
