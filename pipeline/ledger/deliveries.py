@@ -38,11 +38,8 @@ def fill(tx: Connection, sink: Sink, now: datetime, wanted: Callable[[Sink, Even
     if room <= 0:
         return 0, 0
     found = events.after(tx, sink.read_to, min(LOOK, room * 4))
-    if not found:
-        last = events.last_position(tx)  # beyond what is kept, if all that it did not come to was dropped
-        if last > sink.read_to:
-            sinks.save(tx, sink.id, {"read_to": last, "lost": sink.lost + last - sink.read_to})
-        return 0, max(0, last - sink.read_to)
+    if not found:  # none is: of those that expire the newest stays. To ask for it now could find one just published
+        return 0, 0
     lost = max(0, (found[0].position or 0) - sink.read_to - 1)
     rows: list[dict[str, Any]] = []
     read_to = sink.read_to

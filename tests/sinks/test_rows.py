@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from sqlalchemy import event as listening
 
 from pipeline.alerts.delivery import wanted
-from pipeline.ledger import Ledger, deliveries, events, sinks
+from pipeline.ledger import Ledger, connect, deliveries, events, sinks
 from pipeline.ledger.deliveries import KEPT_DONE, WINDOW, Outcome
 from pipeline.records import Attempt
 from tests.ledger.making import START
@@ -37,3 +42,29 @@ def test_rows_are_bounded_lost_events_are_counted_and_a_replay_tells_them_again(
         assert deliveries.replay_dead(tx, sink.id, LATER) == WINDOW
         sinks.remove(tx, sink.id)
         assert deliveries.listed(tx, 10) == []
+
+
+def test_an_event_published_while_a_sink_is_looked_after_is_not_taken_for_dropped(postgres_url: str) -> None:
+    """On PostgreSQL each statement of a writer sees what others committed before it."""
+    with closing(connect(postgres_url)) as ledger, closing(connect(postgres_url)) as relay:
+        numbers = count(1)
+
+        def publish(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+            if "position >" not in statement:  # the look at the log, which finds nothing
+                return
+            with relay.write() as tx:
+                events.append(tx, "storyline.grew", "storyline/1", next(numbers), START, {})
+                events.number(tx, 10)
+
+        with ledger.write() as tx:
+            sink = sinks.add(tx, "desk", "webhook", "https://desk.example", START)
+            listening.listen(ledger.engine, "after_cursor_execute", publish)
+            deliveries.fill(tx, sink, START, wanted)
+            listening.remove(ledger.engine, "after_cursor_execute", publish)
+        published = next(numbers) - 1
+        assert published
+        with ledger.write() as tx:
+            while deliveries.fill(tx, sinks.need(tx, "desk"), START, wanted)[0]:
+                pass
+            assert [one.event.position for one in deliveries.queue(tx, sink.id)] == list(range(1, published + 1))
+            assert sinks.need(tx, "desk").lost == 0
