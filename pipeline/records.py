@@ -275,7 +275,8 @@ class Event:
 class Sink:
     """Somebody who is told of events. `url` and `secrets` are never shown; `failures` are those in a row.
 
-    `secrets` are pairs of a secret and the time at which it ends (None: it is the present one), newest first.
+    `secrets` are pairs of a secret and the time at which it ends (None: it is the present one), newest first. `options`
+    are what its kind wants to know beside them.
     """
 
     id: int
@@ -284,6 +285,7 @@ class Sink:
     url: str
     secrets: tuple[tuple[str, datetime | None], ...] = ()
     types: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
     state: str = "active"
     reason: str = ""
     read_to: int = 0

@@ -29,7 +29,7 @@ from pipeline.ledger.deliveries import Outcome
 from pipeline.records import Attempt, Delivery, Event, Sink
 from pipeline.settings import Settings
 from pipeline.tally import Tally
-from workers import logs
+from workers import alerting, logs
 from workers.process import Stop, is_time, now, owner
 
 log = logs.get("deliverer")
@@ -63,6 +63,7 @@ class Deliverer:
         self._look_at = NEVER
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
         self._lanes: dict[int, asyncio.Task[None]] = {}
+        self._again = alerting.Again(settings, ledger)
 
     async def run(self, stop: Stop) -> None:
         """Deliver until asked to stop, then let what is under way end and hand the role over."""
@@ -112,10 +113,11 @@ class Deliverer:
         with self._ledger.read() as tx:
             last = events.last_position(tx)
             found = [(sink, deliveries.next_due(tx, sink.id)) for sink in sinks.every(tx) if sink.state == "active"]
-        return [sink.id for sink, due in found if _is_due(sink, due, last, moment)]
+        return [sink.id for sink, due in found if _is_due(sink, due, last, moment) or self._again.due(sink, moment)]
 
     async def _lane(self, http: Client, sink_id: int) -> None:
         try:
+            await self._again.tell(http, sink_id, now())
             while await self._turn(http, sink_id):
                 pass
         except FencedError as error:
@@ -157,7 +159,7 @@ class Deliverer:
             _, skipped = deliveries.fill(tx, sink, moment, delivery.wanted)
             if delivery.rests(sink, moment):
                 return None
-            found = deliveries.queue(tx, sink_id)
+            found = alerting.as_it_is_now(tx, sink, deliveries.queue(tx, sink_id))
         if lost or skipped:
             log.warning("events were dropped before the sink took them", sink=sink.name, count=lost + skipped)
         if old:
@@ -223,7 +225,9 @@ def client(settings: Settings) -> Client:
 
 
 async def send(http: Client, sink: Sink, event: Event, settings: Settings) -> Attempt:
-    """Tell a sink of an event: a POST of its CloudEvent, signed."""
+    """Tell a sink of an event: a webhook with a POST of its CloudEvent, signed."""
+    if sink.kind == alerting.KIND:
+        return await alerting.send(http, sink, [event], settings, now())
     body = json.dumps(envelope(event, settings.public_url or SOURCE), ensure_ascii=False).encode()
     lines = signing.headers(event.id, now(), body, signing.valid(sink.secrets, now()))
     began = now()

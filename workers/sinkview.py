@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,19 +17,19 @@ from pipeline.http.targets import prepare
 from pipeline.ledger import sinks
 from pipeline.records import Attempt, Event, Sink
 from pipeline.settings import Settings
-from workers import deliverer
+from workers import alerting, deliverer
 from workers.process import now
 
 NAME_CHARS = 100
-TEST = "slugline.test"
+TEST = alerting.TEST
 """The type of the event by which a sink is tried; it is in no log."""
 
 
 async def check_url(settings: Settings, url: str) -> str:
-    """The URL of a webhook, if it may be one. Raises InputError when it is no http(s) URL, its host has no address, or
-    that is not on the public internet; each delivery is checked again where it is dialled."""
+    """The URL of a webhook or an Alertmanager, if it may be one. Raises InputError when it is no http(s) URL, its host
+    has no address, or that is not on the public internet; each delivery is checked again where it is dialled."""
     if not url.lower().startswith(("http://", "https://")):
-        raise InputError(f"a webhook's URL begins with https:// or http://; {urls.mask(url)[:80]} does not")
+        raise InputError(f"a sink's URL begins with https:// or http://; {urls.mask(url)[:80]} does not")
     resolver = GuardedResolver(Guard(settings.allow_networks), Resolver(1))
     try:
         where, _ = prepare(url)
@@ -41,23 +41,48 @@ async def check_url(settings: Settings, url: str) -> str:
     return url
 
 
-def add(tx: Connection, name: str, url: str, types: Sequence[str], secret: str | None) -> tuple[Sink, str]:
-    """Record a webhook whose URL was checked. Returns it and its secret, which is made unless one is given.
+def add(
+    tx: Connection,
+    name: str,
+    url: str,
+    types: Sequence[str],
+    secret: str | None,
+    kind: str = "webhook",
+    options: Mapping[str, Any] | None = None,
+) -> tuple[Sink, str]:
+    """Record a sink whose URL was checked. Returns it and its secret: that of a webhook is made unless one is given,
+    that of an Alertmanager is a bearer token or none. `options` are those that are given.
 
-    Raises InputError for a name that is taken or none, for types that are none, and for a bad secret.
+    Raises InputError for a name that is taken or none, for types that are none or none of its kind, for options that
+    are out of bounds, and for a bad secret.
     """
     bare = " ".join(name.split())
     if not bare or len(bare) > NAME_CHARS or not bare.isprintable():
         raise InputError(f"a sink's name has 1 to {NAME_CHARS} characters; {name[:40]!r} is none")
     if unknown := delivery.unknown_types(types, list(DECLARED)):
         raise InputError(f"there is no event {unknown[0]!r}; there are: {', '.join(DECLARED)}, and such as storyline.*")
-    key = signing.check_secret(secret) if secret else signing.new_secret()
-    return sinks.add(tx, bare, "webhook", url, now(), secrets=[(key, None)], types=types), key
+    key, own = secret or "", dict(options or {})
+    if kind == alerting.KIND:
+        alerting.check_token(key)
+        own = alerting.check_options(own, delivery.covered(types, list(DECLARED)))
+    elif own:
+        raise InputError(f"a {kind} has no {next(iter(own))}; that is for other kinds of sinks")
+    else:
+        key = signing.check_secret(key) if key else signing.new_secret()
+    held = [(key, None)] if key else []
+    return sinks.add(tx, bare, kind, url, now(), secrets=held, types=types, options=own), key
 
 
 def rotate(tx: Connection, name: str, secret: str | None) -> str:
-    """Give a sink a new secret; the one of before is valid for another day. Returns it. Raises InputError."""
+    """Give a sink a new secret. Returns it. That of a webhook is valid for another day, in place of an Alertmanager's
+    bearer token the new one is sent at once. Raises InputError."""
     sink = sinks.need(tx, name)
+    if sink.kind != "webhook":
+        if not secret:
+            raise InputError(f"{name} is an {sink.kind}, which makes its own secrets: say the new one with --secret")
+        alerting.check_token(secret)
+        sinks.set_secrets(tx, sink.id, [(secret, None)])
+        return secret
     key = signing.check_secret(secret) if secret else signing.new_secret()
     sinks.set_secrets(tx, sink.id, signing.rotated(sink.secrets, key, now()))
     return key
@@ -88,6 +113,7 @@ def view(sink: Sink, waiting: datetime | None = None) -> dict[str, Any]:
         "kind": sink.kind,
         "url": urls.mask(sink.url),
         "types": list(sink.types),
+        "options": dict(sink.options),
         "state": sink.state,
         "reason": sink.reason,
         "read_to": sink.read_to,

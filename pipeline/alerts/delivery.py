@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from pipeline.alerts import alertmanager
 from pipeline.records import Attempt, Event, Sink
 
-CALLS = ("alert.matched", "feed.failing", "feed.recovered", "pipeline.stalled", "pipeline.recovered")
+CALLS = alertmanager.TYPES
 """What sinks that ring people are told of, unless they ask for more."""
 GIVE_UP = timedelta(hours=24)
 FIRST_SECONDS = 5.0
@@ -92,3 +93,8 @@ def rests(sink: Sink, now: datetime) -> bool:
 def unknown_types(types: Sequence[str], known: Sequence[str]) -> list[str]:
     """Those of a sink's types that stand for no type there is."""
     return [one for one in types if not any(_covers(one, type_) for type_ in known)]
+
+
+def covered(types: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The types that there are which a sink's types stand for."""
+    return [type_ for type_ in known if any(_covers(one, type_) for one in types)]

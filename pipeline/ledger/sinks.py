@@ -26,6 +26,7 @@ def add(
     *,
     secrets: Sequence[Secret] = (),
     types: Sequence[str] = (),
+    options: Mapping[str, Any] | None = None,
 ) -> Sink:
     """Record a sink; it is told of what is published from now on. Raises InputError when the name is taken."""
     values = {
@@ -34,6 +35,7 @@ def add(
         "url": url,
         "types": list(types),
         "secrets": _stored(secrets),
+        "options": dict(options or {}),
         "read_to": events.last_position(tx),
         "created": now,
     }

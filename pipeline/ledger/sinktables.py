@@ -27,6 +27,7 @@ sinks = Table(
     Column("last_success", UtcDateTime),
     Column("last_error", CleanText, nullable=False, server_default=""),
     Column("created", UtcDateTime, nullable=False),
+    Column("options", JSON, nullable=False, server_default=text("'{}'")),  # what its kind wants to know beside them
     sqlite_autoincrement=True,
 )
 

@@ -49,6 +49,12 @@ def standing(tx: Connection, subject: str) -> dict[str, str]:
     return dict(tx.execute(select(troubles.c.told).where(troubles.c.subject == subject)).scalar() or {})
 
 
+def every(tx: Connection) -> list[tuple[str, dict[str, str]]]:
+    """What was told and is not over, by subject, as `standing` gives it."""
+    rows = tx.execute(select(troubles.c.subject, troubles.c.told).order_by(troubles.c.subject))
+    return [(row.subject, dict(row.told)) for row in rows if row.told]
+
+
 def of_feed(feed: Feed) -> dict[str, Any]:
     """What events say of a feed. They go to other systems, so without its login."""
     return {"feed": {"id": feed.id, "url": urls.without_credentials(feed.url), "title": feed.title}}

@@ -62,6 +62,27 @@ def test_what_cannot_be_a_sink_is_named(ledger: Ledger, monkeypatch: pytest.Monk
         assert "not on the public internet" in say("sinks", "add", "desk", url, code=2), url
 
 
+def test_an_alertmanager_is_added_tried_and_given_another_token(ledger: Ledger) -> None:
+    where = "http://user:hush@127.0.0.1:9/"
+    assert "one address" in say("sinks", "add", "ring", code=2)
+    assert "one address" in say("sinks", "add", "ring", "https://1.1.1.1/", "--alertmanager", where, code=2)
+    assert "1 to 10080 minutes" in say("sinks", "add", "ring", "--alertmanager", where, "--ends-after", "0", code=2)
+    assert "no minutes" in say("sinks", "add", "ring", "http://127.0.0.1:9/", "--ends-after", "5", code=2)
+    said = say("sinks", "add", "ring", "--alertmanager", where, "--type", "storyline.*", code=2)
+    assert "storyline.opened is no alert" in said
+    with receiver() as desk:
+        made = json.loads(say("sinks", "add", "ring", "--alertmanager", desk.url, "--secret", "t0k3n", "--json"))
+        assert (made["kind"], made["options"], made["types"]) == ("alertmanager", {"minutes": 240}, [])
+        desk.answer = lambda handler: reply(handler, 200 if "t1k3n" in handler.headers["Authorization"] else 401)
+        assert "a bearer token" in say("sinks", "test", "ring", code=1)
+        assert "--secret" in say("sinks", "rotate", "ring", code=2)
+        say("sinks", "rotate", "ring", "--secret", "t1k3n")
+        assert "200" in say("sinks", "test", "ring")
+        ((alert,),) = desk.got  # type: ignore[misc]
+        assert alert["labels"]["alertname"] == "SluglineTest"
+    assert "k3n" not in say("sinks", "show", "ring")
+
+
 def test_a_sink_is_told_once_more(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     with receiver() as desk:

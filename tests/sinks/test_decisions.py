@@ -68,7 +68,9 @@ def test_an_alert_goes_to_the_sinks_of_its_rule_and_a_recovery_to_those_who_were
     assert delivery.wanted(sink(), event("alert.matched", sinks=["desk"]))
     assert not delivery.wanted(sink(), event("alert.matched", sinks=["other"]))
     assert delivery.wanted(sink("apprise"), event("feed.recovered", after="failing"))
-    assert not delivery.wanted(sink("apprise"), event("feed.recovered", after="silent"))
+    told = sink("apprise", "feed.failing", "feed.recovered")
+    assert delivery.wanted(told, event("feed.recovered", after="failing"))
+    assert not delivery.wanted(told, event("feed.recovered", after="silent"))
 
 
 def test_both_secrets_of_a_rotation_verify_and_the_old_one_ends() -> None:

@@ -45,11 +45,24 @@ def test_what_cannot_be_a_sink_is_refused_in_words(settings: Settings, ledger: L
             ({"url": "ftp://a.example/"}, "begins with https://"),
             ({"url": "https://1.1.1.1/", "types": ["storyline.gone"]}, "no event 'storyline.gone'"),
             ({"url": "https://1.1.1.1/", "secret": "short"}, "24 to 64 bytes"),
+            ({"url": "https://1.1.1.1/", "kind": "alertmanager", "types": ["storyline.*"]}, "is no alert"),
+            ({"url": "https://1.1.1.1/", "minutes": 5}, "a webhook has no minutes"),
         ):
             answer = site.post(f"{API}/sinks", json={"name": "desk", **given})
             assert answer.status_code == 422, answer.text
             assert said in answer.json()["detail"]
         assert site.get(f"{API}/sinks").json() == {"sinks": []}
+
+
+def test_an_alertmanager_is_added_and_its_token_changed(local: Settings, ledger: Ledger) -> None:
+    with receiver() as desk, served(local, ledger) as site:
+        wanted = {"name": "ring", "kind": "alertmanager", "url": desk.url, "secret": "t0k3n", "minutes": 30}
+        made = site.post(f"{API}/sinks", json=wanted).json()
+        assert (made["kind"], made["options"], made["secret"]) == ("alertmanager", {"minutes": 30}, "")
+        assert site.post(f"{API}/sinks/1/rotate").status_code == 422
+        assert site.post(f"{API}/sinks/1/rotate", json={"secret": "t1k3n"}).json() == {"secret": "t1k3n"}
+        assert site.post(f"{API}/sinks/1/test").json()["taken"]
+        assert "k3n" not in site.get(f"{API}/sinks").text
 
 
 def test_what_was_given_up_is_seen_and_told_once_more(

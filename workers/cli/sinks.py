@@ -14,9 +14,11 @@ from workers import sinkview
 from workers.cli.common import AsJson, ledger, plain, print_json, print_table
 from workers.process import now
 
-commands = typer.Typer(help="Webhooks: who is told of events.", no_args_is_help=True)
+commands = typer.Typer(help="Who is told of events: webhooks and Alertmanagers.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The sink's name.")]
-Secret = Annotated[str | None, typer.Option("--secret", help="whsec_… of your own; without, one is made.")]
+Secret = Annotated[
+    str | None, typer.Option("--secret", help="whsec_… of your own, else one is made; Alertmanager: a bearer token.")
+]
 SHOWN = "which is not shown again"
 
 
@@ -27,22 +29,38 @@ def register(app: typer.Typer) -> None:
 @commands.command(help="Tell URL of what is published from now on.")
 def add(
     name: Annotated[str, typer.Argument(help="What to call it.")],
-    url: Annotated[str, typer.Argument(help="Where events are POSTed, signed after Standard Webhooks.")],
+    url: Annotated[
+        str | None, typer.Argument(help="A webhook: where events are POSTed, signed after Standard Webhooks.")
+    ] = None,
+    alertmanager: Annotated[
+        str | None, typer.Option("--alertmanager", metavar="URL", help="A Prometheus Alertmanager instead.")
+    ] = None,
     types: Annotated[
-        list[str] | None, typer.Option("--type", help="A type, or such as 'storyline.*'; repeat it. Without: all.")
+        list[str] | None,
+        typer.Option("--type", help="A type, or such as 'storyline.*'; repeat it. Without: all, elsewhere alerts."),
+    ] = None,
+    minutes: Annotated[
+        int | None, typer.Option("--ends-after", help="Minutes after which a rule's alert ends in Alertmanager (240).")
     ] = None,
     secret: Secret = None,
     as_json: AsJson = False,
 ) -> None:
+    given = {"webhook": url, "alertmanager": alertmanager}
+    kinds = [kind for kind, one in given.items() if one]
+    if len(kinds) != 1:
+        raise UsageError("give one address: a webhook's URL, or --alertmanager URL")
+    options = {key: value for key, value in {"minutes": minutes}.items() if value is not None}
     try:
         with ledger() as (settings, opened):
-            checked = asyncio.run(sinkview.check_url(settings, url))
+            checked = asyncio.run(sinkview.check_url(settings, given[kinds[0]] or ""))
             with opened.write() as tx:
-                made, key = sinkview.add(tx, name, checked, types or (), secret)
+                made, key = sinkview.add(tx, name, checked, types or (), secret, kinds[0], options)
     except InputError as error:
         raise UsageError(str(error)) from error
     if as_json:
         print_json({**sinkview.view(made), "secret": key})
+    elif made.kind != "webhook":
+        typer.echo(f"{made.name} is told of what is published from now on")
     else:
         typer.echo(f"{made.name} is told of what is published from now on; its secret, {SHOWN}:\n{key}")
 
@@ -55,7 +73,7 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    columns = ("name", "url", "state", "waiting_since", "delivered", "dead", "lost", "last_error")
+    columns = ("name", "kind", "url", "state", "waiting_since", "delivered", "dead", "lost", "last_error")
     print_table(columns, [tuple(one[column] for column in columns) for one in found])
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from pipeline.alerts import alertmanager
 from workers.sinkview import NAME_CHARS
 from workers.web.models import Line
 
 Name = Annotated[Line, StringConstraints(min_length=1, max_length=NAME_CHARS)]
 Url = Annotated[Line, StringConstraints(min_length=1, max_length=4_000)]
-Secret = Annotated[Line, StringConstraints(max_length=200)]
+Secret = Annotated[Line, StringConstraints(max_length=4_000)]
 Types = Annotated[list[Annotated[Line, StringConstraints(min_length=1, max_length=100)]], Field(max_length=100)]
 
 
@@ -21,7 +22,8 @@ class SinkView(BaseModel):
     name: str
     kind: str
     url: str = Field(description="What is secret in it is masked.")
-    types: list[str] = Field(description="What it is told of; empty: everything.")
+    types: list[str] = Field(description="What it is told of; empty: a webhook of everything, others of alerts.")
+    options: dict[str, Any] = Field(description="What its kind wants to know beside them, such as `minutes`.")
     state: Literal["active", "paused", "disabled"]
     reason: str
     read_to: int = Field(description="Position up to which events were looked at for it.")
@@ -37,7 +39,7 @@ class SinkView(BaseModel):
 
 
 class NewSinkView(SinkView):
-    secret: str = Field(description="With which its webhooks are signed; not shown again.")
+    secret: str = Field(description="With which its webhooks are signed; not shown again. Empty for others.")
 
 
 class Sinks(BaseModel):
@@ -45,20 +47,42 @@ class Sinks(BaseModel):
 
 
 class NewSink(BaseModel):
-    """A webhook that is told of what is published from now on."""
+    """Somebody who is told of what is published from now on."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: Name
     url: Url
     types: Types = []
-    secret: Secret | None = Field(default=None, description="`whsec_…` of your own; without, one is made.")
+    kind: Literal["webhook", "alertmanager"] = "webhook"
+    minutes: int | None = Field(
+        default=None,
+        ge=1,
+        le=alertmanager.MOST_MINUTES,
+        description=f"After which a rule's alert ends in Alertmanager; {alertmanager.MINUTES} unless given.",
+    )
+    secret: Secret | None = Field(
+        default=None, description="`whsec_…` of your own, else one is made; of an Alertmanager a bearer token."
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those that are given."""
+        return {} if self.minutes is None else {"minutes": self.minutes}
 
 
 class SinkChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     state: Literal["active", "paused"]
+
+
+class GivenSecret(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    secret: Secret | None = Field(
+        default=None, description="Of your own; an Alertmanager's bearer token has to be given."
+    )
 
 
 class NewSecret(BaseModel):

@@ -31,14 +31,15 @@ def list_sinks(here: Here) -> sinkmodels.Sinks:
 
 @router.post("/sinks", status_code=201, responses=CONFLICT)
 def add_sink(here: Here, wanted: sinkmodels.NewSink) -> sinkmodels.NewSinkView:
-    """Tell a webhook of what is published from now on. Its address must be of the public internet, or of networks
-    that `SLUGLINE_ALLOW_NETWORKS` exempts."""
+    """Tell a webhook or an Alertmanager of what is published from now on. Its address must be of the public internet,
+    or of networks that `SLUGLINE_ALLOW_NETWORKS` exempts."""
     url = asyncio.run(sinkview.check_url(here.settings, wanted.url))
     with here.ledger.write() as tx:
         if sinks.by_name(tx, " ".join(wanted.name.split())) is not None:
             raise HTTPException(409, "There is a sink of this name already.")
-        made, secret = sinkview.add(tx, wanted.name, url, wanted.types, wanted.secret)
-    return sinkmodels.NewSinkView.model_validate({**sinkview.view(made), "secret": secret})
+        made, secret = sinkview.add(tx, wanted.name, url, wanted.types, wanted.secret, wanted.kind, wanted.options)
+    shown = secret if made.kind == "webhook" else ""
+    return sinkmodels.NewSinkView.model_validate({**sinkview.view(made), "secret": shown})
 
 
 @router.get("/sinks/{sink_id}", responses={**NOT_FOUND})
@@ -65,10 +66,11 @@ def remove_sink(here: Here, sink_id: Id) -> None:
 
 
 @router.post("/sinks/{sink_id}/rotate", responses={**NOT_FOUND})
-def rotate_secret(here: Here, sink_id: Id) -> sinkmodels.NewSecret:
+def rotate_secret(here: Here, sink_id: Id, wanted: sinkmodels.GivenSecret | None = None) -> sinkmodels.NewSecret:
     """Give a sink a new secret. Webhooks are signed with both for a day."""
     with here.ledger.write() as tx:
-        return sinkmodels.NewSecret(secret=sinkview.rotate(tx, _one(tx, sink_id).name, None))
+        given = wanted.secret if wanted else None
+        return sinkmodels.NewSecret(secret=sinkview.rotate(tx, _one(tx, sink_id).name, given))
 
 
 @router.post("/sinks/{sink_id}/test", responses={**NOT_FOUND})

@@ -1,0 +1,97 @@
+"""Events in words for people: one line that says what happened, and why. Headlines come from the open web: they are
+bare text here, on one line, and whoever puts them into HTML or Markdown escapes them there."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+LINE_CHARS = 300  # of a headline or a name; newsrooms keep to a third of it
+_HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # control, direction, surrogates and the like
+_JOINS = "\u200c\u200d"  # which scripts and emoji need
+
+
+def clean(text: object, most: int = LINE_CHARS) -> str:
+    """Text on one line, without what is not to be seen, cut after `most` characters."""
+    bare = "".join(
+        char if char in _JOINS or unicodedata.category(char) not in _HIDDEN else " " for char in str(text)[: most * 4]
+    )
+    line = " ".join(bare.split())
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def summary(type_: str, data: Mapping[str, Any]) -> str:
+    """What happened, in one line."""
+    if type_ == "alert.matched":
+        return _matched(data)
+    if type_.startswith("feed."):
+        return f"{_feed(data)} {_of_feed(type_, data)}"
+    if type_ == "pipeline.stalled":
+        return "No article moves, and some wait"
+    if type_ == "pipeline.recovered":
+        return "Articles move again"
+    if type_.startswith(("storyline.", "article.")):
+        return f"{_headline(data)}: {clean(type_.partition('.')[2])}"
+    return clean(data.get("message") or type_)
+
+
+def why(type_: str, data: Mapping[str, Any]) -> str:
+    """Why it is told, in a few lines; may be empty."""
+    if type_ == "alert.matched":
+        return "\n".join(_reasons(data))
+    if type_ == "feed.failing":
+        return f"{data.get('failures', 0)} failures in a row: {clean(data.get('error') or 'no reason was noted', 600)}"
+    if type_ == "feed.silent":
+        return f"Its newest entry came {clean(data.get('since') or 'long ago')}; before it had " + (
+            f"{float(data.get('entries_per_day') or 0):.1f} a day"
+        )
+    if type_ == "pipeline.stalled":
+        waiting = ", ".join(f"{count} {state}" for state, count in (data.get("waiting") or {}).items())
+        return f"Nothing moved since {clean(data.get('since') or 'long ago')}" + (
+            f"; waiting: {waiting}" * bool(waiting)
+        )
+    if type_.endswith(".recovered"):
+        return f"It was told {clean(data.get('since') or 'before')}"
+    found = data.get("storyline") or {}
+    return f"{found['articles']} articles of {found.get('outlets', 0)} outlets" if "articles" in found else ""
+
+
+def _matched(data: Mapping[str, Any]) -> str:
+    rule = clean((data.get("rule") or {}).get("name") or "a rule")
+    if data.get("level") == "digest":
+        return f"{rule}: {data.get('count', 0)} matches were held back ({clean(data.get('held') or 'later')})"
+    if data.get("storyline"):
+        words = _headline(data)
+        return f"{rule}: {words} (surging)" if data.get("level") == "surge" else f"{rule}: {words}"
+    if data.get("feed"):
+        cause = str(data.get("cause") or "feed.failing")
+        return f"{rule}: {_feed(data)} {_of_feed(cause, data)}"
+    return f"{rule}: {clean(data.get('cause') or 'it matched')}"
+
+
+def _reasons(data: Mapping[str, Any]) -> list[str]:
+    lines = [f"{clean(one.get('condition', ''))}: {clean(one.get('found', ''))}" for one in data.get("why") or ()]
+    if article := data.get("article"):
+        lines += [
+            clean(" · ".join(filter(None, (article.get("title"), article.get("outlet"), article.get("url")))), 900)
+        ]
+    return lines
+
+
+def _of_feed(type_: str, data: Mapping[str, Any]) -> str:
+    if type_ == "feed.failing":
+        return "is gone" if data.get("state") == "gone" else "cannot be read"
+    if type_ == "feed.silent":
+        return "has fallen silent"
+    return "brings news again" if data.get("after") == "silent" else "can be read again"
+
+
+def _headline(data: Mapping[str, Any]) -> str:
+    found = data.get("storyline") or {}
+    return clean(found.get("headline") or f"storyline {found.get('id', '')}")
+
+
+def _feed(data: Mapping[str, Any]) -> str:
+    found = data.get("feed") or {}
+    return clean(found.get("title") or found.get("url") or f"feed {found.get('id', '')}")
