@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from pipeline import pressure, queues
 from pipeline.errors import SluglineError
-from pipeline.ledger import articles, feeds
+from pipeline.ledger import Ledger, articles, feeds
 from pipeline.ledger import events as ledger_events
 from pipeline.ledger import storylines as ledger_storylines
 from pipeline.records import ArticleState
-from pipeline.settings import load
+from pipeline.settings import Settings, load
 from pipeline.urls import mask
 from workers.cli.common import AsJson, console, ledger, print_json, print_table
 from workers.process import now
@@ -24,9 +24,23 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
 
 
-def status(as_json: AsJson = False) -> None:
-    """How many articles stand where, how long the oldest has waited, feeds in trouble."""
-    with ledger() as (settings, opened), opened.read() as tx:
+def status(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="The ops page in the terminal, until Ctrl-C.")] = False,
+    interval: Annotated[float, typer.Option(min=1.0, max=3600.0, help="Seconds between looks, with --watch.")] = 5.0,
+    as_json: AsJson = False,
+) -> None:
+    """How many articles stand where, how long the oldest has waited, feeds in trouble; with --watch the whole wire."""
+    with ledger() as (settings, opened):
+        if watch:
+            from workers.cli import watching
+
+            watching.watch(settings, opened, interval, as_json)
+        else:
+            _status(settings, opened, as_json)
+
+
+def _status(settings: Settings, opened: Ledger, as_json: bool) -> None:
+    with opened.read() as tx:
         counted, oldest, moment = articles.counts(tx), articles.oldest(tx), now()
         found: dict[str, Any] = {
             "articles": counted,
@@ -55,15 +69,22 @@ def status(as_json: AsJson = False) -> None:
         console.print(f"feed {one['id']}: {one['error']}", markup=False)
 
 
-def doctor() -> None:
-    """Is everything that Slugline needs there? Says what to do about what is not."""
-    from workers.doctor import examine
+def doctor(
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no feed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Is everything that Slugline needs there? Says what to do about what is not; exit code 1 then."""
+    from workers.doctor import Finding, examine
 
-    troubled = False
-    for name, sentence, good in examine(load()):
-        troubled = troubled or not good
-        console.print(f"{'ok   ' if good else 'WRONG'}  {name}: {sentence}", markup=False, highlight=False)
-    if troubled:
+    found: list[Finding] = []
+    for one in examine(load(), offline=offline):
+        found.append(one)
+        if not as_json:
+            verdict = "ok   " if one.good else "WRONG"
+            console.print(f"{verdict}  {one.name}: {one.says}", markup=False, highlight=False)
+    if as_json:
+        print_json([asdict(one) for one in found])
+    if not all(one.good for one in found):
         raise typer.Exit(1)
 
 

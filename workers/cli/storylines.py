@@ -15,6 +15,10 @@ from workers import declare as declaring
 from workers import digest as digests
 from workers.cli import changes, telling
 from workers.cli.common import AsJson, ledger, print_json, print_table
+from workers.meaning import Meaning
+from workers.web import finding
+from workers.web.finding import FOUND
+from workers.web.queries import Filters
 
 storylines = typer.Typer(help="Storylines: list them, declare one, correct them.", no_args_is_help=True)
 
@@ -23,6 +27,7 @@ def register(app: typer.Typer) -> None:
     changes.register(storylines)
     app.add_typer(storylines, name="storylines")
     app.command(help="What a storyline is about, who covers it, and why each article is there.")(storyline)
+    app.command()(search)
 
 
 @storylines.command(name="list", help="Storylines, the one that changed last first.")
@@ -71,6 +76,42 @@ def storyline(
         print_json({**shown(found), "digest": asdict(told), "coverage": coverage})
         return
     telling.show(found, told, coverage)
+
+
+def search(
+    query: Annotated[list[str], typer.Argument(metavar="QUERY...", help="Words, or what it is about.")],
+    limit: Annotated[int, typer.Option(min=1, max=FOUND)] = 10,
+    lang: Annotated[str | None, typer.Option(help="Only storylines in this language.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only those that are surging, developing, …")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find storylines by words and by meaning together, as the page and the API do."""
+    question = " ".join(query).strip()
+    if not question:
+        raise UsageError("give words to look for, or say what it is about")
+    with ledger() as (settings, opened):
+        meaning = Meaning(opened, settings.model)
+        found, trouble = finding.search(opened, meaning, question, limit, Filters(lang=lang, state=state))
+    if trouble:
+        typer.echo(f"slugline: by words alone, since {trouble}", err=True)
+    if as_json:
+        print_json(finding.told(found, trouble).model_dump(mode="json"))
+        return
+    rows = [
+        (
+            row["id"],
+            row["headline"] or row["title"],
+            row["articles"],
+            row["state"],
+            row["updated"],
+            "words" if hit.words else "",
+            "" if hit.likeness is None else f"{hit.likeness:.2f}",
+        )
+        for row, hit in found
+    ]
+    print_table(("id", "storyline", "articles", "state", "updated", "found by", "meaning"), rows)
+    if not found:
+        typer.echo("nothing matches; fewer words find more", err=True)
 
 
 def shown(one: Storyline) -> dict[str, Any]:

@@ -10,17 +10,15 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from sqlalchemy import Connection
 
 from pipeline.ledger import words
-from workers.meaning import Hit, Near, together, tried
+from workers.meaning import Hit, tried
 from workers.web import queries, spark
-from workers.web.context import Context, Here
+from workers.web.context import Here
+from workers.web.finding import NEAREST, found
 from workers.web.pages import health, render
 
 LISTED = 30  # storylines on a page: what a person scans before changing the question
-FOUND = 30  # storylines that a search gives
-NEAREST = 20  # of these by meaning alone, at most: the nearest, however many are near
 OUTLETS_OFFERED = 40
 STATES = ("surging", "developing", "emerging", "quiet", "closed")
 PERIODS: Mapping[str, str] = {
@@ -110,14 +108,14 @@ def index(
     near, trouble = tried(here.meaning, asked.q, NEAREST) if asked.q else ([], "")
     with here.ledger.read() as tx:
         if asked.q:
-            rows, hits = _found(tx, asked.q, near, filters)
+            rows, hits = found(tx, asked.q, near, filters)
             page = queries.Page(rows, None)
         else:
             page = queries.storyline_page(tx, limit=LISTED, sort=asked.sort, cursor=cursor, filters=filters)
             hits = {}
         total = here.total.get(lambda: queries.storyline_count(tx))
         outlets, langs = words.offered(tx, OUTLETS_OFFERED)
-        found = health(tx, here, now)
+        healthy = health(tx, here, now)
     values: dict[str, Any] = {
         "asked": asked,
         "stories": _listed(page.rows, hits, now),
@@ -127,7 +125,7 @@ def index(
         "offered": {"outlets": outlets, "langs": langs, "states": (*STATES, "muted"), "periods": PERIODS},
         "orders": ORDERS,
         "trouble": trouble,
-        "health": found,
+        "health": healthy,
     }
     return render(request, "index.html", now, **values)
 
@@ -135,27 +133,3 @@ def index(
 def _listed(rows: Sequence[queries.Row], hits: Mapping[int, Hit], now: datetime) -> list[Listed]:
     charts = spark.charts([row["pace"] for row in rows], now)
     return [Listed(row, spark.names(row), chart, hits.get(row["id"])) for row, chart in zip(rows, charts, strict=True)]
-
-
-def _found(
-    tx: Connection, question: str, near: Sequence[Near], filters: queries.Filters
-) -> tuple[list[queries.Row], dict[int, Hit]]:
-    """The rows that a question finds, the best first, and how each was found."""
-    by_words = queries.storylines_with(tx, question, filters, FOUND)
-    homes = queries.homes(tx, [one.storyline for one in near])
-    led = {homes[one.storyline]: one.likeness for one in reversed(near) if one.storyline in homes}
-    by_meaning = sorted((Near(id_, likeness) for id_, likeness in led.items()), key=lambda one: -one.likeness)
-    hits = {hit.storyline: hit for hit in together(by_words, by_meaning)}
-    rows = queries.storyline_rows(tx, list(hits), filters)
-    kept = [rows[id_] for id_ in hits if id_ in rows][:FOUND]
-    return kept, hits
-
-
-def search(
-    here: Context, question: str, limit: int, filters: queries.Filters
-) -> tuple[list[tuple[queries.Row, Hit]], str]:
-    """Storylines that a question finds, and why meaning was left out, if it was."""
-    near, trouble = tried(here.meaning, question, NEAREST)
-    with here.ledger.read() as tx:
-        rows, hits = _found(tx, question, near, filters)
-    return [(row, hits[row["id"]]) for row in rows[:limit]], trouble

@@ -1,4 +1,4 @@
-"""The ops page's figures: each stage, the path of an article, all in words and drawings. Pure; `opspages` reads."""
+"""The ops page's figures: each stage, the path of an article, all in words and drawings. Pure; `opsnow` reads."""
 
 from __future__ import annotations
 

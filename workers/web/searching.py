@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Query
 
 from workers.web import api, models, queries
 from workers.web.context import Here
-from workers.web.listing import FOUND, search
+from workers.web.finding import FOUND, search, told
 
 router = APIRouter(prefix="/api/v1", tags=["storylines"], responses=api.router.responses)
 
@@ -28,13 +28,4 @@ def search_storylines(
     if since is not None and since.tzinfo is None:
         raise HTTPException(422, "since: give a time with its zone.")
     filters = queries.Filters(lang=lang, state=state, outlet=outlet, since=since)
-    found, trouble = search(here, q, limit, filters)
-    hits = [
-        models.Hit(
-            storyline=models.StorylineSummary(**models.StorylineSummary.fields_of(row)),
-            words=hit.words,
-            likeness=None if hit.likeness is None else round(hit.likeness, 4),
-        )
-        for row, hit in found
-    ]
-    return models.Hits(hits=hits, without_meaning=trouble or None)
+    return told(*search(here.ledger, here.meaning, q, limit, filters))
