@@ -38,7 +38,7 @@ LARGE = ("e2e", "chaos")  # folders whose tests run the whole service
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several processes share the suite (`-n`), a file's tests stay together, and the large ones form one line.
 
-    Each of those starts every process of the service, so two of them at once would only wait for one another; their line
+    Each of those starts every process of the service, so two at once would only wait for one another; their line
     goes first, since it is the longest.
     """
     if not config.pluginmanager.hasplugin("xdist"):
