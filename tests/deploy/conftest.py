@@ -54,8 +54,17 @@ def compose(tool: Callable[[str], str]) -> Compose:
 @pytest.fixture(scope="session")
 def project(compose: Compose) -> dict[str, Any]:
     """The compose file as the engine would be given it, all anchors and variables resolved."""
-    done = compose("config", "--format", "json", **SECRETS)
+    return plain(compose("config", "--format", "json", **SECRETS))
+
+
+@pytest.fixture(scope="session")
+def observability(compose: Compose) -> dict[str, Any]:
+    """The same with the profile of that name."""
+    return plain(compose("--profile", "observability", "config", "--format", "json", **SECRETS))
+
+
+def plain(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    plain: dict[str, Any] = json.loads(done.stdout)
-    return plain
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

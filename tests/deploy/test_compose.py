@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from workers.cli.app import app
@@ -27,6 +28,7 @@ OURS = {
     "web",
 }
 STORES = {"valkey", "postgres"}
+WATCHERS = {"prometheus": 9090, "alertmanager": 9093, "grafana": 3000, "rq-dashboard": 9181}
 SECRETS = {"VALKEY_PASSWORD": "v4lkey", "POSTGRES_PASSWORD": "p0stgres", "SLUGLINE_API_TOKEN": "t0ken"}
 
 
@@ -155,3 +157,61 @@ def test_the_commands_exist(project: dict[str, Any]) -> None:
         assert done.exit_code == 0, f"{name}: {done.output}"
         for option in options:
             assert option in done.output, f"{name} has no {option}"
+
+
+# ---- the profile "observability" ----
+
+
+def test_the_profile_adds_what_watches_and_changes_nothing_else(
+    project: dict[str, Any], observability: dict[str, Any]
+) -> None:
+    assert set(observability["services"]) == OURS | STORES | set(WATCHERS)
+    assert {name: observability["services"][name] for name in OURS | STORES} == project["services"]
+
+
+@pytest.mark.parametrize("name", sorted(WATCHERS))
+def test_what_watches_has_no_rights_is_on_loopback_only_and_pinned(observability: dict[str, Any], name: str) -> None:
+    service = observability["services"][name]
+    assert service["restart"] == "unless-stopped"
+    assert service["user"] not in {"", "root", "0"}
+    assert (service["cap_drop"], service["read_only"]) == (["ALL"], True)
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert len(service["healthcheck"]["test"]) > 1
+    (port,) = service["ports"]
+    assert (port["host_ip"], port["target"]) == ("127.0.0.1", WATCHERS[name])
+    assert re.fullmatch(r"[\w/.-]+:v?\d+\.\d+\.\d+", service["image"])
+    for volume in service.get("volumes", ()):
+        assert volume["type"] == "volume" or volume["read_only"], volume
+
+
+def test_prometheus_is_told_where_and_with_which_token(observability: dict[str, Any], tmp_path: Path) -> None:
+    """What the container does before it becomes Prometheus, done here."""
+    service = observability["services"]["prometheus"]
+    (script,) = service["command"]
+    (shipped,) = (volume["source"] for volume in service["volumes"] if volume["target"] == "/shipped")
+    script = script.replace("$$", "$").replace("/shipped", shipped).replace("/tmp/", f"{tmp_path}/")
+    script, _, started = script.partition("exec ")
+    subprocess.run([*service["entrypoint"], script], env=service["environment"], check=True, timeout=10)
+    made = tmp_path / "prometheus"
+    assert f"--config.file={made}/prometheus.yml" in started
+    assert (made / "secrets/slugline-token").read_text() == SECRETS["SLUGLINE_API_TOKEN"]
+    assert (made / "secrets/slugline-token").stat().st_mode & 0o077 == 0
+    assert yaml.safe_load((made / "targets/slugline.yml").read_text()) == [{"targets": ["web:8400"]}]
+    assert yaml.safe_load((made / "targets/alertmanager.yml").read_text()) == [{"targets": ["alertmanager:9093"]}]
+    assert (made / "slugline.rules.yml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [("grafana", "GRAFANA_PASSWORD"), ("rq-dashboard", "RQ_DASHBOARD_PASSWORD")]
+)
+def test_without_a_password_a_page_is_not_started(observability: dict[str, Any], name: str, variable: str) -> None:
+    service = observability["services"][name]
+    environment = {key: value or "" for key, value in service["environment"].items()}
+    (script,) = service["command"]
+    script = re.sub(r"exec .*", "echo started", script.replace("$$", "$"))
+    command = [*service["entrypoint"], script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=10, check=False)
+    assert (done.returncode, done.stderr.strip()) == (1, f"set {variable} in .env")
+    given = {key: "s3cret" if key.endswith("PASSWORD") else value for key, value in environment.items()}
+    done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=10, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "started")

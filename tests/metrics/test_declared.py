@@ -56,3 +56,8 @@ def test_every_rejection_in_the_code_is_known() -> None:
     said |= {reason for _, reason in (*reject._MAGIC, *reject._TYPES)}
     assert len(said) > 10
     assert said - set(metrics.REJECTIONS) == set()
+
+
+def test_each_that_is_declared_is_told() -> None:
+    """One that is in neither list would be counted and never shown."""
+    assert {one.name for one in vars(metrics).values() if isinstance(one, metrics.Metric)} == set(metrics.EVERY)
