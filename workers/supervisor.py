@@ -255,7 +255,7 @@ def _forget_demo(ledger: Ledger) -> None:
     with ledger.write() as tx:
         for feed in feeds.every(tx):
             if DEMO_TAG in feed.tags:
-                feeds.remove(tx, feed.id)
+                feeds.remove(tx, feed.id, datetime.now(UTC))
 
 
 def _add_feeds(ledger: Ledger, outlines: list[opml.Outline], *, asked: bool) -> None:

@@ -9,6 +9,8 @@ keeps what it makes of it in an SQLite database. What it shows:
   asks for, so a repetition is recognised: after a crash, and after Redis was emptied and the log published again.
 - **Nothing grows.** A bounded number of events is in hand, ids are kept for as long as Slugline keeps events, and what
   fails again and again is set aside (table `parked`) instead of being tried for ever.
+- **What is lost is noticed.** A group that was away for longer than events are kept is told which positions it missed
+  (`missed`): read the storylines anew (`GET /api/v1/storylines`) instead of trusting what you have.
 
 Events of one storyline come in the order of `sequence`. That order can be lost where several consumers share a group
 and where an event is tried again: if you keep state, keep the sequence with it, and leave what is older alone. Below,
@@ -76,9 +78,13 @@ class Consumer:
         self.client, self.db, self.act, self.idle_ms = client, db, act, idle_ms
         self.name = f"{socket.gethostname()}-{os.getpid()}"
         self.db.executescript(SCHEMA)
+        self.missed: range | None = None  # positions that were dropped before this group came to them
+        self._looked = False
 
     def step(self, block_ms: int = BLOCK_MS) -> int:
         try:
+            if not self._looked:
+                self._look_for_gap()
             left: Any = self.client.xautoclaim(STREAM, GROUP, self.name, self.idle_ms, count=BATCH)
             mine = left[1]  # what was deleted from the stream meanwhile is in left[2], and needs no answer
             if not mine:
@@ -95,6 +101,16 @@ class Consumer:
             self.db.execute("DELETE FROM done WHERE at < ?", (time.time() - KEPT_SECONDS,))
         return len(mine)
 
+    def _look_for_gap(self) -> None:
+        """Whether the stream begins behind what the group would read next; once, since who follows it keeps up."""
+        groups: Any = self.client.xinfo_groups(STREAM) if self.client.exists(STREAM) else []
+        read = next((_position(one["last-delivered-id"]) for one in groups if one["name"] == GROUP.encode()), 0)
+        first: Any = self.client.xrange(STREAM, count=1)
+        if read and first and _position(first[0][0]) > read + 1:
+            self.missed = range(read + 1, _position(first[0][0]))
+            print(f"events {read + 1} to {self.missed[-1]} are kept no more: this group missed them", file=sys.stderr)
+        self._looked = True
+
     def _join(self) -> None:
         try:
             self.client.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
@@ -104,7 +120,7 @@ class Consumer:
 
     def _deal_with(self, entry: bytes, fields: Mapping[bytes, bytes]) -> None:
         event: Event = {name.decode(): value.decode() for name, value in fields.items()}
-        event |= {"position": int(entry.split(b"-")[0]), "data": json.loads(event["data"])}
+        event |= {"position": _position(entry), "data": json.loads(event["data"])}
         try:
             once(self.db, event, self.act)
         except Exception as error:
@@ -118,6 +134,10 @@ class Consumer:
     def _attempts(self, entry: bytes) -> int:
         found: Any = self.client.xpending_range(STREAM, GROUP, min=entry, max=entry, count=1)
         return int(found[0]["times_delivered"]) if found else 0
+
+
+def _position(entry: bytes) -> int:
+    return int(entry.split(b"-")[0])
 
 
 def main(url: str, path: str) -> None:

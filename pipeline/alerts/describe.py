@@ -21,13 +21,18 @@ least once, in the order of its subject:
 | where | how to catch up |
 |---|---|
 | Redis stream `slugline:events` | its ids are `POSITION-0`; [consumer.py](clients/consumer.py) is a group |
-| `GET /api/v1/events?after=POSITION` | `last` of the answer is the next `after` |
+| `GET /api/v1/events?after=POSITION` | `last` of the answer is the next `after`; `gap`: some behind it are gone |
 | `GET /api/v1/events/stream` (SSE) | `Last-Event-ID`, or `?after=POSITION`; `type` and `subject` choose |
 | `slugline events tail --follow`, `slugline events replay --after POSITION` | |
 
-Without `after` or `Last-Event-ID` the SSE stream begins with what happens next. A repetition carries the same `id`. The
-log is kept for `SLUGLINE_EVENT_RETENTION_DAYS`; whoever was away for longer begins with what is left. Positions have no
-gaps in the log. In the Redis stream one is missing where an article was forgotten: `article.removed` follows.
+Without `after` or `Last-Event-ID` the SSE stream begins with what happens next. A repetition carries the same `id`.
+Positions have no gaps in the log. In the Redis stream one is missing where an article was forgotten: `article.removed`
+follows.
+
+The log is kept for `SLUGLINE_EVENT_RETENTION_DAYS`. Whoever was away for longer is told so and begins with the rest.
+`GET /api/v1/events` says `"gap": true` and the oldest position that is kept (`first`); the SSE stream begins with a
+message named `gap`, whose data is `{"after": 17, "first": 2001}`; in Redis the stream's first entry lies behind the
+group's last one, which the consumer says. `after=0` asks for what is kept, and is no gap.
 
 The API gives events as [CloudEvents 1.0](https://cloudevents.io/) in JSON; an entry of the Redis stream has `id`,
 `type`, `time`, `subject` and `data`, with `sequence` in the latter. Fields may be added; when one goes away or changes

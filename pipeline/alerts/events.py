@@ -163,12 +163,14 @@ DECLARED: Mapping[str, Declared] = {
         ),
         _event(
             "feed.recovered",
-            "What `feed.failing` or `feed.silent` told of is over.",
+            "What `feed.failing` or `feed.silent` told of is over: it is well, or was paused or removed.",
             {
                 "feed": FEED,
                 "after": text("Which of the two is over.", "failing", "silent"),
                 "since": moment("When that was told."),
+                "ended": text("A person ended it: nobody asks the feed any more.", "paused", "removed"),
             },
+            "ended",
         ),
         _event(
             "pipeline.stalled",

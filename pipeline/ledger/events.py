@@ -77,6 +77,18 @@ def last_position(tx: Connection) -> int:
     return int(tx.execute(select(func.coalesce(func.max(events.c.position), 0))).scalar_one())
 
 
+def first_position(tx: Connection) -> int | None:
+    """The oldest position that is kept; None while nothing was published."""
+    first = tx.execute(select(func.min(events.c.position))).scalar()
+    return None if first is None else int(first)
+
+
+def is_gap(after: int, first: int | None) -> bool:
+    """Whether events behind the position `after` are kept no more, `first` being the oldest that is. Whoever begins
+    with 0 asks for what is kept, and misses nothing."""
+    return after > 0 and first is not None and first > after + 1
+
+
 def expire(tx: Connection, before: datetime, limit: int) -> int:
     """Delete up to `limit` published events older than `before`; the newest is kept, it holds the numbering."""
     # Only the first ones are looked at, not all: positions follow time closely enough, and this runs every minute.

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline import urls
 from pipeline.ledger import hosts
+from pipeline.ledger import troubles as told
 from pipeline.ledger.schema import feeds, troubles
 from pipeline.records import Feed, FeedState
 
@@ -55,17 +56,24 @@ def find(tx: Connection, reference: str) -> Feed | None:
 
 
 def set_state(tx: Connection, feed_id: int, state: FeedState, now: datetime) -> None:
+    """Pause or resume a feed; of one that is paused, troubles that were told are told to be over."""
     reason = {"active": "resumed", "paused": "paused by hand", "gone": "answered 410 Gone"}[state]
     tx.execute(update(feeds).where(feeds.c.id == feed_id).values(state=state, due=now, due_reason=reason))
+    feed = find(tx, str(feed_id)) if state == FeedState.PAUSED else None
+    if feed is not None:
+        told.end_of_feed(tx, feed, "paused", now)
 
 
 def set_tags(tx: Connection, feed_id: int, tags: Iterable[str]) -> None:
     tx.execute(update(feeds).where(feeds.c.id == feed_id).values(tags=list(tags)))
 
 
-def remove(tx: Connection, feed_id: int) -> None:
-    """Forget a feed; its articles stay."""
-    tx.execute(delete(feeds).where(feeds.c.id == feed_id))
+def remove(tx: Connection, feed_id: int, now: datetime) -> None:
+    """Forget a feed; its articles stay. Troubles of it that were told are told to be over."""
+    feed = find(tx, str(feed_id))
+    tx.execute(delete(feeds).where(feeds.c.id == feed_id))  # first: a poll that is being recorded has ended then
+    if feed is not None:
+        told.end_of_feed(tx, feed, "removed", now)
     tx.execute(delete(troubles).where(troubles.c.subject == f"feed/{feed_id}"))
 
 

@@ -142,9 +142,13 @@ def record(tx: Connection, feed_id: int, token: str, values: Mapping[str, Any]) 
 
 
 def held(tx: Connection, tokens: Mapping[int, str]) -> set[int]:
-    """Those of these feeds whose leases are still under these tokens; they stay so until the transaction ends."""
-    mine = select(feeds.c.id, feeds.c.lease_token).where(feeds.c.id.in_(tokens)).order_by(feeds.c.id)
-    return {row.id for row in tx.execute(mine.with_for_update(key_share=True)) if row.lease_token == tokens[row.id]}
+    """Those of these feeds whose leases are still under these tokens and that nobody paused meanwhile; they stay so
+    until the transaction ends."""
+    columns = (feeds.c.id, feeds.c.lease_token, feeds.c.state)
+    rows = tx.execute(
+        select(*columns).where(feeds.c.id.in_(tokens)).order_by(feeds.c.id).with_for_update(key_share=True)
+    )
+    return {row.id for row in rows if row.lease_token == tokens[row.id] and row.state != FeedState.PAUSED}
 
 
 def record_all(tx: Connection, polls: Sequence[tuple[int, str, Mapping[str, Any]]]) -> None:

@@ -60,6 +60,14 @@ def of_feed(feed: Feed) -> dict[str, Any]:
     return {"feed": {"id": feed.id, "url": urls.without_credentials(feed.url), "title": feed.title}}
 
 
+def end_of_feed(tx: Connection, feed: Feed, ended: str, moment: datetime) -> None:
+    """Tell that all troubles of a feed that were told are over, since a person has `ended` them: `paused` or `removed`
+    it. Nobody would ever tell it otherwise."""
+    for trouble in (FAILING, SILENT):
+        said = {**of_feed(feed), "after": trouble, "ended": ended}
+        end(tx, f"feed/{feed.id}", trouble, "feed.recovered", said, moment)
+
+
 def _locked(tx: Connection, subject: str) -> tuple[int, dict[str, str]] | None:
     row = tx.execute(select(troubles).where(troubles.c.subject == subject).with_for_update()).first()
     return (int(row.sequence), dict(row.told)) if row else None

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -148,6 +149,29 @@ def test_what_fails_again_and_again_is_set_aside_and_holds_up_nothing(
     assert counted(db) == [1, 3, 4]
     assert db.execute("SELECT count(*) FROM parked").fetchone() == (1,)
     assert pending(client, program) == 0
+
+
+def test_a_group_that_was_away_for_longer_than_events_are_kept_notices_what_it_missed(
+    sqlite_ledger: Ledger,
+    relay: Relay,
+    client: redis_client.Redis,
+    db: sqlite3.Connection,
+    program: ModuleType,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    happen(sqlite_ledger, relay, 3)
+    drain(program.Consumer(client, db, counting()))
+    happen(sqlite_ledger, relay, 5)
+    again = program.Consumer(client, db, counting())
+    drain(again)
+    assert again.missed is None, "it was away, and all was kept"
+    happen(sqlite_ledger, relay, 5)
+    relay.step(now() + timedelta(days=60))
+    late = program.Consumer(client, db, counting())
+    drain(late)
+    assert late.missed == range(9, 13)
+    assert "events 9 to 12 are kept no more" in capsys.readouterr().err
+    assert counted(db) == [*range(1, 9), 13]
 
 
 def test_its_own_table_keeps_the_newest_of_each_storyline(

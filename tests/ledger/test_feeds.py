@@ -103,5 +103,5 @@ def test_the_one_that_waited_longest_comes_first(ledger: Ledger) -> None:
 
 def test_a_removed_feed_is_gone(ledger: Ledger) -> None:
     with ledger.write() as tx:
-        feeds.remove(tx, feed(tx))
+        feeds.remove(tx, feed(tx), START)
         assert feeds.every(tx) == []

@@ -139,7 +139,7 @@ def test_a_feed_that_is_not_polled_is_not_pushed_to(ledger: Ledger) -> None:
         assert pushes.sweep(tx, at(pushes.STALE_SECONDS)) == 0
         assert pushes.sweep(tx, at(pushes.STALE_SECONDS + 1)) == 1
         pushes.put(tx, made, None, b"news", START)
-        feeds.remove(tx, made)
+        feeds.remove(tx, made, START)
         assert waiting(tx) == []
 
 

@@ -136,14 +136,14 @@ def test_many_entries_at_once(ledger: Ledger, paper: int) -> None:
 
 def test_a_feed_that_was_removed_meanwhile_brings_nothing(ledger: Ledger, paper: int) -> None:
     with ledger.write() as tx:
-        feeds.remove(tx, paper)
+        feeds.remove(tx, paper, START)
     assert record(ledger, paper, ONE) == Recorded(articles=0, sightings=0, known=0)
 
 
 def test_articles_outlive_their_feed(ledger: Ledger, paper: int) -> None:
     record(ledger, paper, ONE)
     with ledger.write() as tx:
-        feeds.remove(tx, paper)
+        feeds.remove(tx, paper, START)
     assert row(ledger, 1)["feed_id"] is None
     with ledger.write() as tx:
         again = feed(tx)

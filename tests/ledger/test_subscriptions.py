@@ -62,7 +62,7 @@ def test_what_is_wanted_no_more_is_parted_from_but_not_forgotten(ledger: Ledger,
         subscriptions.save(tx, before, {"state": "active", "due": at(10**6), "expires": at(10**6), "failures": 2})
     with ledger.write() as tx:
         if change == "removed":
-            feeds.remove(tx, made)
+            feeds.remove(tx, made, START)
         elif change in ("paused", "gone"):
             feeds.set_state(tx, made, FeedState(change), at(1))
         else:

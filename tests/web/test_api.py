@@ -283,7 +283,27 @@ def test_events_are_read_by_position(settings: Settings, ledger: Ledger, newsroo
     assert [event["position"] for event in first["events"] + rest["events"]] == [1, 2, 3]
     assert first["events"][0]["type"] == "storyline.opened"
     assert first["events"][0]["subject"] == f"storyline/{story}"
-    assert end == {"events": [], "last": 3}
+    assert end == {"events": [], "last": 3, "first": 1, "gap": False}
+
+
+def test_a_reader_is_told_that_events_behind_its_position_are_kept_no_more(
+    settings: Settings, ledger: Ledger, newsroom: Newsroom
+) -> None:
+    with served(settings, ledger) as site:
+        assert site.get(f"{API}/events").json() == {"events": [], "last": 0, "first": None, "gap": False}
+        story = newsroom.open(title="Declared", text="x", declared=True)
+        for number in range(5):
+            newsroom.file(story, title=f"Report {number}")
+        with ledger.write() as tx:
+            events.number(tx, 100)
+            events.expire(tx, NOW + timedelta(days=1), 3)
+        found = {after: site.get(f"{API}/events?after={after}&limit=1").json() for after in (0, 2, 3)}
+    assert {after: (one["first"], one["gap"]) for after, one in found.items()} == {
+        0: (4, False),
+        2: (4, True),
+        3: (4, False),
+    }
+    assert [one["events"][0]["position"] for one in found.values()] == [4, 4, 4]
 
 
 def test_unknown_addresses_and_methods_are_told_in_json(settings: Settings, ledger: Ledger) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -70,6 +71,19 @@ def test_who_comes_back_goes_on_behind_what_was_seen_last(settings: Settings, sq
         with listening(site) as lines:
             happen(sqlite_ledger)
             assert take(lines, 1)[0][0] == 6, "without a position: from now on"
+
+
+def test_who_was_away_for_too_long_is_told_once_where_the_log_begins(settings: Settings, ledger: Ledger) -> None:
+    happen(ledger, 9)
+    with ledger.write() as tx:
+        events.expire(tx, NOW + timedelta(days=1), 6)
+    with served(settings, ledger) as site:
+        with listening(site, headers={"Last-Event-ID": "2"}) as lines:
+            assert [next(lines) for _ in range(3)] == ["id: 6", "event: gap", 'data: {"after": 2, "first": 7}']
+            assert [position for position, _ in take(lines, 3)] == [7, 8, 9]
+        for start in ("0", "6"):
+            with listening(site, headers={"Last-Event-ID": start}) as lines:
+                assert take(lines, 1)[0][0] == 7, "who asks for what is kept misses nothing"
 
 
 def test_types_and_subjects_are_chosen_and_the_rest_is_not_looked_through_again(

@@ -149,7 +149,7 @@ def test_nobody_home_is_told_so_that_the_hub_stops(site: httpx.Client, ledger: L
     assert site.post(f"/websub/{unknown}", content=BODY).status_code == 410
     assert site.get(f"/websub/{unknown}", params={"hub.challenge": "x"}).status_code == 404
     with ledger.write() as tx:
-        feeds.remove(tx, 1)
+        feeds.remove(tx, 1, NOW)
     assert push(site, held).status_code == 410
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +17,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipeline.errors import UsageError
-from pipeline.ledger import Ledger, events
+from pipeline.ledger import Ledger, connect, events
 from tests.alerts.schemas import validator
+from tests.conftest import LEDGER
+from tests.servers import Postgres
 from tests.workers.wire import NOON, at
 from workers.cli.app import app
+from workers.cli.events import AWAY_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -91,12 +97,14 @@ def test_events_that_are_kept_no_more_are_named(log: Ledger) -> None:
     assert positions(run("replay", "-n", 1, "--json")) == [501], "from the beginning of what is kept is no loss"
 
 
-def test_following_prints_what_happens_until_it_is_interrupted(log: Ledger) -> None:
+@contextlib.contextmanager
+def following(*, url: str | None = None) -> Iterator[subprocess.Popen[str]]:
+    """`slugline events tail --follow` on the newest event; killed in the end, whatever it was told."""
     command = [sys.executable, "-m", "workers.cli", "events", "tail", "-n", "1", "--follow", "--json"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command,
-        env=environment,
+        env=environment | ({"SLUGLINE_DATABASE_URL": url} if url else {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -104,12 +112,50 @@ def test_following_prints_what_happens_until_it_is_interrupted(log: Ledger) -> N
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread here forks
     ) as child:
         try:
-            assert child.stdout is not None
-            assert json.loads(child.stdout.readline())["position"] == 1001
-            happen(log, 2)
-            assert [json.loads(child.stdout.readline())["position"] for _ in range(2)] == [1002, 1003]
-            child.send_signal(signal.SIGINT)
-            _, errors = child.communicate(timeout=60)
+            yield child
         finally:
             child.kill()
-    assert (child.returncode, errors) == (130, "")
+
+
+def printed(child: subprocess.Popen[str], count: int = 1) -> list[int]:
+    assert child.stdout is not None
+    return [json.loads(child.stdout.readline())["position"] for _ in range(count)]
+
+
+def interrupted(child: subprocess.Popen[str]) -> str:
+    """What it had to say on standard error by the time it was told to end."""
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 130
+    return errors
+
+
+def test_following_prints_what_happens_until_it_is_interrupted(log: Ledger) -> None:
+    with following() as child:
+        assert printed(child) == [1001]
+        happen(log, 2)
+        assert printed(child, 2) == [1002, 1003]
+        assert interrupted(child) == ""
+
+
+def test_following_outlasts_a_ledger_that_goes_away_and_misses_nothing(
+    postgres_server: Postgres, postgres_url: str
+) -> None:
+    with contextlib.closing(connect(postgres_url)) as ledger:
+        happen(ledger, 1)
+        with following(url=postgres_url) as child:
+            assert printed(child) == [1]
+            try:
+                postgres_server.execute(f"ALTER DATABASE {LEDGER} ALLOW_CONNECTIONS false")
+                postgres_server.execute(
+                    f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{LEDGER}'"
+                )
+                assert child.stderr is not None
+                assert "waiting for it" in child.stderr.readline()
+                time.sleep(2.5 * AWAY_SECONDS)  # it looks again more than once, and says it once
+            finally:
+                postgres_server.execute(f"ALTER DATABASE {LEDGER} ALLOW_CONNECTIONS true")
+            ledger.engine.dispose()
+            happen(ledger, 600)
+            assert printed(child, 600) == list(range(2, 602))
+            assert interrupted(child) == ""

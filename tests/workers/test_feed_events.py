@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from pipeline.feeds.schedule import PollOutcome
 from pipeline.ledger import Ledger, events, feeds, polls
 from pipeline.ledger.schema import feeds as feed_table
+from pipeline.ledger.schema import troubles
 from pipeline.records import Event, FeedState
 from pipeline.settings import Settings
 from tests.alerts.schemas import check
@@ -102,6 +103,25 @@ def test_a_removed_feed_leaves_nothing_behind(wire: Wire) -> None:
     for _ in range(3):
         wire.poll(FAILED)
     with wire.ledger.write() as tx:
-        feeds.remove(tx, wire.feed)
+        feeds.remove(tx, wire.feed, now())
         assert polls.held(tx, {wire.feed: "mine"}) == set()
-    assert len(wire.told()) == 1
+        assert tx.execute(select(troubles)).all() == []
+    _, over = wire.told()
+    assert (over.type, over.sequence, over.data["after"]) == ("feed.recovered", 2, "failing")
+    assert (over.data["ended"], "secret" in str(over.data)) == ("removed", False)
+
+
+def test_a_paused_feed_is_told_to_be_in_no_trouble_any_more_and_to_be_in_trouble_again_once_resumed(wire: Wire) -> None:
+    for _ in range(3):
+        wire.poll(FAILED)
+    with wire.ledger.write() as tx:
+        feeds.set_state(tx, wire.feed, FeedState.PAUSED, now())
+        feeds.set_state(tx, wire.feed, FeedState.PAUSED, now())
+    wire.poll(FAILED)  # one that was under way
+    _, over = wire.told()
+    assert (over.type, over.data["after"], over.data["ended"]) == ("feed.recovered", "failing", "paused")
+    with wire.ledger.write() as tx:
+        feeds.set_state(tx, wire.feed, FeedState.ACTIVE, now())
+    assert len(wire.told()) == 2, "that is for the next poll to say"
+    wire.poll(FAILED)
+    assert [event.type for event in wire.told()[2:]] == ["feed.failing"]

@@ -114,7 +114,7 @@ def test_what_is_wanted_no_more_is_ended_at_the_hub(newsroom: Newsroom, pushing:
         if end == "paused":
             feeds.set_state(tx, made, FeedState.PAUSED, newsroom.at)
         elif end == "removed":
-            feeds.remove(tx, made)
+            feeds.remove(tx, made, newsroom.at)
         else:
             tx.execute(update(feed_table).values(hub_url="http://127.0.0.1:9/other"))
     newsroom.step(seconds=1)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.alerts.events import DECLARED, SOURCE, envelope
-from pipeline.errors import UsageError
+from pipeline.errors import LedgerError, UsageError
 from pipeline.ledger import Ledger, events, sinks
 from pipeline.records import Event
 from pipeline.settings import Settings
@@ -18,6 +18,7 @@ from workers.cli.common import AsJson, ledger, plain, print_json
 NEWEST = 20
 BATCH = 500
 LOOK_SECONDS = 0.25  # between looks for news, as the relay has between its own
+AWAY_SECONDS = 1.0  # between looks while the ledger is away
 
 commands = typer.Typer(help="The event log.", no_args_is_help=True)
 Types = Annotated[list[str] | None, typer.Option("--type", help="Only events of this type; may be repeated.")]
@@ -46,13 +47,28 @@ def tail(
                 show(one)
         else:
             position = _position(opened, after)
-        while True:
-            for one in _behind(opened, position, chosen):
+        for one in _behind(opened, position, chosen):
+            position = one.position or position
+            show(one)
+        if follow:
+            _follow(opened, position, chosen, show)
+
+
+def _follow(opened: Ledger, position: int, types: list[str], show: _Printer) -> None:
+    """Show what happens behind a position, without end. While the ledger is away it is waited for, and said once."""
+    away = False
+    while True:
+        time.sleep(AWAY_SECONDS if away else LOOK_SECONDS)
+        try:
+            for one in _behind(opened, position, types):
                 position = one.position or position
                 show(one)
-            if not follow:
-                return
-            time.sleep(LOOK_SECONDS)
+        except LedgerError as error:
+            if not away:
+                typer.echo(f"slugline: {error}; waiting for it", err=True)
+            away = True
+            continue
+        away = False
 
 
 @commands.command(help="Published events behind a position or an event's id, in order, up to now.")
@@ -125,7 +141,7 @@ def _position(opened: Ledger, after: str) -> int:
     """The position that `after` names. Raises UsageError when there is none; says so when events are gone since."""
     with opened.read() as tx:
         last = events.last_position(tx)
-        first = next(iter(events.after(tx, 0, 1)), None)
+        first = events.first_position(tx)
         known = None if after.isdecimal() else events.by_id(tx, after)
     if not after.isdecimal():
         if known is None or known.position is None:
@@ -133,9 +149,9 @@ def _position(opened: Ledger, after: str) -> int:
         return known.position
     if int(after) > last:
         raise UsageError(f"the log ends at position {last}; `slugline events tail` shows its end")
-    if first is not None and first.position is not None and first.position > int(after) + 1 > 1:
+    if first is not None and events.is_gap(int(after), first):
         typer.echo(
-            f"slugline: events up to position {first.position - 1} are kept no more (SLUGLINE_EVENT_RETENTION_DAYS)",
+            f"slugline: events up to position {first - 1} are kept no more (SLUGLINE_EVENT_RETENTION_DAYS)",
             err=True,
         )
     return int(after)

@@ -89,7 +89,7 @@ def show(reference: Reference, as_json: AsJson = False) -> None:
 def remove(reference: Reference) -> None:
     with ledger() as (_, opened), opened.write() as tx:
         feed = _find(ledger_feeds.find(tx, reference), reference)
-        ledger_feeds.remove(tx, feed.id)
+        ledger_feeds.remove(tx, feed.id, now())
     typer.echo(f"removed: {urls.mask(feed.url)}")
 
 

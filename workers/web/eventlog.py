@@ -41,11 +41,13 @@ def list_events(
     types: Type = None,
     subjects: Subject = None,
 ) -> models.Events:
-    """Published events behind a position, in order, as CloudEvents."""
+    """Published events behind a position, in order, as CloudEvents. `gap` says that some behind it are kept no more."""
     with here.ledger.read() as tx:
+        first = events.first_position(tx)
         found = events.after(tx, after, limit, types=_known(types), subjects=_subjects(subjects))
     shown = [models.EventView.of(event, source(here)) for event in found]
-    return models.Events(events=shown, last=shown[-1].position if shown else after)
+    gap = events.is_gap(after, first)
+    return models.Events(events=shown, last=shown[-1].position if shown else after, first=first, gap=gap)
 
 
 @router.get("/events/stream", response_class=Response, responses=TEXT)
@@ -62,7 +64,8 @@ async def follow_events(
     """Events behind a position and then as they happen, as server-sent events; without a position from now on.
 
     `Last-Event-ID`, which browsers send by themselves when they come back, counts before `after`. The `id` of a message
-    is its position, its `data` the event as CloudEvents.
+    is its position, its `data` the event as CloudEvents. Where events behind the position are kept no more, a message
+    named `gap` comes first; its data `{"after": …, "first": …}` has the position and the oldest one that is kept.
     """
     streams: Streams = request.app.state.streams
     chosen = {"types": _known(types), "subjects": _subjects(subjects)}

@@ -265,7 +265,7 @@ def _act(request: Request, here: Context, reference: str, action: str, sent: Sen
     with here.ledger.write() as tx:
         feed = _feed(tx, reference)
         if action == "remove":
-            feeds.remove(tx, feed.id)
+            feeds.remove(tx, feed.id, now)
             return RedirectResponse("/feeds?removed=1", 303)
         if action == "change":
             return _change(request, here, tx, feed, sent)

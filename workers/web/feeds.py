@@ -101,7 +101,7 @@ def remove_feed(here: Here, feed_id: Id) -> None:
     """Forget a feed; its articles stay."""
     with here.ledger.write() as tx:
         _one(tx, feed_id, here.clock())
-        feeds.remove(tx, feed_id)
+        feeds.remove(tx, feed_id, here.clock())
 
 
 @lists.get("/feeds.opml", response_class=Response, responses={200: {**OPML_BODY, "description": "All feeds"}})

@@ -301,6 +301,10 @@ class EventView(BaseModel):
 class Events(BaseModel):
     events: list[EventView]
     last: int = Field(description="Give it as `after` to read on: the position of the last event here.")
+    first: int | None = Field(description="The oldest position that is kept; null while nothing was published.")
+    gap: bool = Field(
+        description="Whether `after` lies before what is kept: events between it and `first` are lost to this reader."
+    )
 
 
 class EventType(BaseModel):

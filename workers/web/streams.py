@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -29,6 +30,15 @@ SEND_SECONDS = 60.0  # a listener that takes nothing for so long is let go; it c
 BATCH = 100  # events read at once for one listener
 RETRY_MS = 2_000  # how soon a browser comes back when the stream ends
 AGAIN_SECONDS = 10  # for those who find no room
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Events, the position up to which all were looked at, and the oldest one kept where some before it are gone."""
+
+    events: list[Event]
+    to: int
+    gap: int | None
 
 
 class Streams:
@@ -70,15 +80,16 @@ class Streams:
                     await self._news.wait()
         return self.last > position
 
-    async def read(self, position: int, types: Sequence[str], subjects: Sequence[str]) -> tuple[list[Event], int]:
-        """The next chosen events behind a position, and the position up to which all were looked at."""
+    async def read(self, position: int, types: Sequence[str], subjects: Sequence[str]) -> Read:
+        """The next chosen events behind a position."""
         return await asyncio.to_thread(self._read, position, types, subjects)
 
-    def _read(self, position: int, types: Sequence[str], subjects: Sequence[str]) -> tuple[list[Event], int]:
-        with self._ledger.read() as tx:  # one view: nothing is published between the two
-            last = events.last_position(tx)
+    def _read(self, position: int, types: Sequence[str], subjects: Sequence[str]) -> Read:
+        with self._ledger.read() as tx:  # one view: nothing is published or dropped between them
+            last, first = events.last_position(tx), events.first_position(tx)
             found = events.after(tx, position, BATCH, types=types, subjects=subjects)
-        return found, (found[-1].position or last) if len(found) == BATCH else max(last, position)
+        to = (found[-1].position or last) if len(found) == BATCH else max(last, position)
+        return Read(found, to, first if events.is_gap(position, first) else None)
 
     def _tell(self) -> None:
         self._news.set()
@@ -151,15 +162,17 @@ class EventStream(Response):
 
     async def _tell(self, send: Send) -> None:
         try:
-            found, looked_at = await self._streams.read(self._position, self._types, self._subjects)
+            read = await self._streams.read(self._position, self._types, self._subjects)
         except LedgerError:
             await asyncio.sleep(AWAY_SECONDS)
             return
-        for one in found:
+        if read.gap is not None:
+            await self._say(send, gap(self._position, read.gap))
+        for one in read.events:
             await self._say(send, message(one, self._source))
-        if (found[-1].position if found else self._position) != looked_at:
-            await self._say(send, f"id: {looked_at}\n\n")  # none of it was chosen; not to be looked through again
-        self._position = looked_at
+        if (read.events[-1].position if read.events else self._position) != read.to:
+            await self._say(send, f"id: {read.to}\n\n")  # none of it was chosen; not to be looked through again
+        self._position = read.to
 
     async def _say(self, send: Send, text: str) -> None:
         async with asyncio.timeout(SEND_SECONDS):
@@ -170,6 +183,12 @@ def message(event: Event, source: str) -> str:
     """One event as a message. It has no name, so that `onmessage` of a browser gets every type."""
     said: Any = json.dumps(envelope(event, source), ensure_ascii=False)
     return f"id: {event.position}\ndata: {said}\n\n"
+
+
+def gap(after: int, first: int) -> str:
+    """The message that events between a position and the oldest one kept are lost to this listener. It has a name, so
+    that who looks for events does not take it for one, and an id, so that it is said once."""
+    return f"id: {first - 1}\nevent: gap\ndata: {json.dumps({'after': after, 'first': first})}\n\n"
 
 
 async def _gone(receive: Receive) -> None:
