@@ -84,6 +84,8 @@ def _of_feed(type_: str, data: Mapping[str, Any]) -> str:
         return "is gone" if data.get("state") == "gone" else "cannot be read"
     if type_ == "feed.silent":
         return "has fallen silent"
+    if data.get("ended"):
+        return f"was {clean(data['ended'])}"
     return "brings news again" if data.get("after") == "silent" else "can be read again"
 
 
