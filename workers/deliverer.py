@@ -26,6 +26,7 @@ from pipeline.errors import FencedError, FetchError, LedgerError
 from pipeline.http import Client, classify
 from pipeline.ledger import Ledger, deliveries, events, roles, sinks
 from pipeline.ledger.deliveries import Outcome
+from pipeline.ledger.roles import Claim
 from pipeline.records import Attempt, Delivery, Event, Sink
 from pipeline.settings import Settings
 from pipeline.tally import Tally
@@ -59,7 +60,7 @@ class Deliverer:
         self._settings, self._ledger = settings, ledger
         self._tally = tally or Tally()
         self._owner = owner()
-        self._token: int | None = None
+        self._token: Claim | None = None
         self._look_at = NEVER
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
         self._lanes: dict[int, asyncio.Task[None]] = {}
@@ -204,7 +205,7 @@ class Deliverer:
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[Connection]:
         with self._ledger.write() as tx:
-            roles.guard(tx, ROLE, self._token or 0)
+            roles.guard(tx, ROLE, self._token)
             yield tx
 
     def _hand_over(self) -> None:

@@ -20,6 +20,7 @@ from redis.exceptions import ResponseError, WatchError
 from pipeline import metrics
 from pipeline.errors import FencedError, LedgerError, RedisError
 from pipeline.ledger import Ledger, events, redaction, roles
+from pipeline.ledger.roles import Claim
 from pipeline.queues import EVENTS
 from pipeline.records import Event
 from pipeline.settings import Settings
@@ -47,7 +48,7 @@ class Relay:
         self._ledger = ledger
         self._redis = client
         self._owner = owner()
-        self._token: int | None = None
+        self._token: Claim | None = None
         self._look_at = NEVER  # when the role is to be taken or renewed
         self._expire_at = NEVER
 
@@ -99,7 +100,7 @@ class Relay:
             if not events.waiting(tx):
                 return
         with self._ledger.write() as tx:
-            roles.guard(tx, ROLE, cast("int", self._token))
+            roles.guard(tx, ROLE, self._token)
             events.number(tx, BATCH)
 
     def _publish(self) -> int:

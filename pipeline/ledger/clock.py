@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from pipeline.ledger.articles import UNFINISHED
 from pipeline.ledger.columns import UtcDateTime
 from pipeline.ledger.schema import articles, feeds, hosts, pushes, roles
+from pipeline.ledger.sinktables import deliveries, sinks
 
 LEEWAY = timedelta(seconds=5)  # less is done away with by waiting
 NOTES_KEPT = timedelta(days=7)  # of machines that are gone
@@ -47,6 +48,8 @@ def bring_forward(tx: Connection, moment: datetime, by: timedelta, lease: timede
         (feeds, "due", ()),
         (hosts, "next_handout", ()),
         (hosts, "next_request", ()),
+        (sinks, "rest_until", ()),
+        (deliveries, "due", (deliveries.c.state == "waiting",)),
     ):
         column = table.c[name]
         earlier = _earlier(tx, column, by)

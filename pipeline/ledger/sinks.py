@@ -80,9 +80,13 @@ def set_secrets(tx: Connection, sink_id: int, secrets: Sequence[Secret]) -> None
 
 
 def set_state(tx: Connection, sink_id: int, state: str, reason: str) -> None:
-    """Pause, disable or resume; resuming forgets the failures in a row, so that it is tried at once."""
+    """Pause, disable or resume. Resuming forgets the failures in a row, and what waits is due, so that it is tried at
+    once."""
     fresh: dict[str, Any] = {"failures": 0, "rest_until": None} if state == "active" else {}
     save(tx, sink_id, {"state": state, "reason": reason, **fresh})
+    if state == "active":
+        waits = (deliveries.c.sink_id == sink_id) & (deliveries.c.state == "waiting")
+        tx.execute(update(deliveries).where(waits).values(due=deliveries.c.since))
 
 
 def remove(tx: Connection, sink_id: int) -> None:

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from pipeline.ledger import Ledger, clock, hosts, roles, work
+from pipeline.alerts.delivery import wanted
+from pipeline.ledger import Ledger, clock, deliveries, events, hosts, roles, sinks, work
 from pipeline.ledger.schema import articles as article_rows
 from pipeline.ledger.schema import feeds as feed_rows
 from pipeline.ledger.schema import roles as role_rows
@@ -78,10 +79,23 @@ def test_claims_do_not_outlast_a_lease(ledger: Ledger) -> None:
     ids = queued(ledger, "https://a.example/1")
     claimed(ledger, *ids, seconds=AHEAD)
     with ledger.write() as tx:
-        assert roles.take(tx, "relay", "one", at(AHEAD), 6.0) == 1
+        assert roles.take(tx, "relay", "one", at(AHEAD), 6.0) is not None
         assert roles.take(tx, "relay", "two", START, 6.0) is None
     set_back(ledger)
     with ledger.write() as tx:
         assert not work.stale(tx, at(LEASE - 1), 10)
         assert [one.id for one in work.stale(tx, at(LEASE + 1), 10)] == ids
-        assert roles.take(tx, "relay", "two", at(LEASE + 1), 6.0) == 2
+        assert roles.take(tx, "relay", "two", at(LEASE + 1), 6.0) is not None
+
+
+def test_a_sink_rests_no_longer_and_what_waits_for_it_is_due(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        made = sinks.add(tx, "desk", "webhook", "https://desk.example", at(AHEAD))
+        events.append(tx, "storyline.grew", "storyline/1", 1, at(AHEAD), {})
+        events.number(tx, 1)
+        deliveries.fill(tx, sinks.need(tx, "desk"), at(AHEAD), wanted)
+        sinks.save(tx, made.id, {"rest_until": at(AHEAD + 30)})
+    set_back(ledger)
+    with ledger.read() as tx:
+        assert sinks.need(tx, "desk").rest_until == at(30)
+        assert deliveries.next_due(tx, made.id) == (START, at(AHEAD))

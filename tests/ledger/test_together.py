@@ -113,13 +113,13 @@ def test_pollers_at_the_same_time_ask_no_feed_twice(ledger: Ledger) -> None:
 
 
 def test_of_many_candidates_one_gets_the_role(ledger: Ledger) -> None:
-    def take(number: int) -> int | None:
+    def take(number: int) -> roles.Claim | None:
         with ledger.write() as tx:
             return roles.take(tx, "relay", f"relay-{number}", START, 10.0)
 
     with ThreadPoolExecutor(8) as pool:
-        tokens = list(pool.map(take, range(8), timeout=60))
-    assert [token for token in tokens if token is not None] == [1]
+        claims = list(pool.map(take, range(8), timeout=60))
+    assert [claim.token for claim in claims if claim is not None] == [1]
 
 
 def test_relays_that_take_turns_leave_no_gap(ledger: Ledger) -> None:

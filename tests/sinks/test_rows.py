@@ -68,3 +68,18 @@ def test_an_event_published_while_a_sink_is_looked_after_is_not_taken_for_droppe
                 pass
             assert [one.event.position for one in deliveries.queue(tx, sink.id)] == list(range(1, published + 1))
             assert sinks.need(tx, "desk").lost == 0
+
+
+def test_what_waits_for_a_sink_is_due_as_soon_as_it_is_resumed(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        sink = sinks.add(tx, "desk", "webhook", "https://desk.example", START)
+        events.append(tx, "storyline.grew", "storyline/1", 1, START, {})
+        events.number(tx, 1)
+        deliveries.fill(tx, sink, START, wanted)
+        (one,) = deliveries.queue(tx, sink.id)
+        refused = Outcome(one, Attempt(status=500, error="it answered 500"), "waiting", START + timedelta(hours=1))
+        deliveries.record(tx, sink.id, [refused], START)
+        sinks.set_state(tx, sink.id, "paused", "")
+        assert deliveries.next_due(tx, sink.id) == (START + timedelta(hours=1), START)
+        sinks.set_state(tx, sink.id, "active", "")
+        assert deliveries.next_due(tx, sink.id) == (START, START)

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from pipeline.errors import FencedError, LedgerError
 from pipeline.ledger import Ledger, alerts, cursors, events, roles, rules
+from pipeline.ledger.roles import Claim
 from pipeline.records import Event
 from pipeline.settings import Settings
 from pipeline.tally import Tally
@@ -45,7 +46,7 @@ class Alerter:
         self._settings, self._ledger, self._version, self._embed = settings, ledger, version, embed
         self._tally = tally or Tally()
         self._owner = owner()
-        self._token: int | None = None
+        self._token: Claim | None = None
         self._position: int | None = None
         self._saved = 0
         self._book: Rulebook | None = None
@@ -137,7 +138,7 @@ class Alerter:
         self, there: Sequence[Event | Found], due: Sequence[int], end: int, book: Rulebook, moment: datetime
     ) -> None:
         with self._ledger.write() as tx:
-            roles.guard(tx, ROLE, cast("int", self._token))
+            roles.guard(tx, ROLE, self._token)
             ringing = Ringing(tx, book.compiled, moment)
             for one in there:
                 if isinstance(one, Found):
@@ -171,7 +172,7 @@ class Alerter:
     def _expire(self, moment: datetime) -> None:
         if is_time(moment, self._expire_at, EXPIRE_SECONDS):
             with self._ledger.write() as tx:
-                roles.guard(tx, ROLE, cast("int", self._token))
+                roles.guard(tx, ROLE, self._token)
                 alerts.expire(tx, moment - timedelta(days=self._settings.event_retention_days), BATCH)
             self._expire_at = moment + timedelta(seconds=EXPIRE_SECONDS)
 

@@ -13,6 +13,7 @@ from pipeline import metrics
 from pipeline.errors import FencedError, InputError, LedgerError, SluglineError
 from pipeline.ledger import Ledger, commands, forgotten, reembed, roles, storylines
 from pipeline.ledger import lives as ledger_lives
+from pipeline.ledger.roles import Claim
 from pipeline.records import Article
 from pipeline.storylines.filing import Decision, FilingOptions
 from pipeline.tally import Tally
@@ -60,7 +61,7 @@ class Clusterer:
         self._leader_seconds = leader_seconds
         self._keep_every = keep_every
         self._owner = owner()
-        self._token: int | None = None
+        self._token: Claim | None = None
         self._look_at = NEVER  # when the role is to be taken or renewed
         self._memory = Memory(version, options)
         self._uptake = Uptake()
@@ -143,7 +144,7 @@ class Clusterer:
             self._rebuild(moment)
         return self._token is not None
 
-    def _claim(self, moment: datetime) -> int | None:
+    def _claim(self, moment: datetime) -> Claim | None:
         with self._ledger.write() as tx:
             token = roles.take(tx, ROLE, self._owner, moment, self._leader_seconds)
         pause = STAND_BY_SECONDS if token is None else self._leader_seconds / 3
