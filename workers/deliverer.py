@@ -23,14 +23,15 @@ from pipeline import metrics
 from pipeline.alerts import delivery, signing
 from pipeline.alerts.events import SOURCE, envelope
 from pipeline.errors import FencedError, FetchError, LedgerError
-from pipeline.http import Client, classify
+from pipeline.http import classify
 from pipeline.ledger import Ledger, deliveries, events, roles, sinks
 from pipeline.ledger.deliveries import Outcome
 from pipeline.ledger.roles import Claim
 from pipeline.records import Attempt, Delivery, Event, Sink
 from pipeline.settings import Settings
 from pipeline.tally import Tally
-from workers import alerting, logs
+from workers import alerting, logs, notifier
+from workers.notifier import Ways
 from workers.process import Stop, is_time, now, owner
 
 log = logs.get("deliverer")
@@ -84,7 +85,7 @@ class Deliverer:
                 with contextlib.suppress(LedgerError):
                     await asyncio.to_thread(self._hand_over)
 
-    async def step(self, http: Client, moment: datetime) -> int:
+    async def step(self, http: Ways, moment: datetime) -> int:
         """Start a lane for each sink that something is due for and that has none. Returns how many run; 0 while
         another deliverer is active. Raises LedgerError when the ledger is away."""
         for sink_id in [sink_id for sink_id, lane in self._lanes.items() if lane.done()]:
@@ -116,7 +117,7 @@ class Deliverer:
             found = [(sink, deliveries.next_due(tx, sink.id)) for sink in sinks.every(tx) if sink.state == "active"]
         return [sink.id for sink, due in found if _is_due(sink, due, last, moment) or self._again.due(sink, moment)]
 
-    async def _lane(self, http: Client, sink_id: int) -> None:
+    async def _lane(self, http: Ways, sink_id: int) -> None:
         try:
             await self._again.tell(http, sink_id, now())
             while await self._turn(http, sink_id):
@@ -130,7 +131,7 @@ class Deliverer:
             log.exception("a lane failed", sink=sink_id)
             await asyncio.sleep(TROUBLE_SECONDS)
 
-    async def _turn(self, http: Client, sink_id: int) -> bool:
+    async def _turn(self, http: Ways, sink_id: int) -> bool:
         """Tell a sink what is due. Returns whether there was anything."""
         turn = await asyncio.to_thread(self._prepare, sink_id, now())
         if turn is None or not turn.heads:
@@ -213,11 +214,10 @@ class Deliverer:
             roles.release(tx, ROLE, self._owner, now())
 
 
-def client(settings: Settings) -> Client:
+def client(settings: Settings) -> Ways:
     """The guarded client for talking to sinks."""
-    return Client(
-        user_agent=settings.user_agent,
-        allow_networks=settings.allow_networks,
+    return Ways(
+        settings,
         timeout=REQUEST_SECONDS,
         max_bytes=ANSWER_BYTES,
         connections=0,  # bounded for each sink: a hanging one must not take the others' room
@@ -225,10 +225,17 @@ def client(settings: Settings) -> Client:
     )
 
 
-async def send(http: Client, sink: Sink, event: Event, settings: Settings) -> Attempt:
-    """Tell a sink of an event: a webhook with a POST of its CloudEvent, signed."""
+async def send(http: Ways, sink: Sink, event: Event, settings: Settings) -> Attempt:
+    """Tell a sink of an event, in the way of its kind."""
     if sink.kind == alerting.KIND:
         return await alerting.send(http, sink, [event], settings, now())
+    if sink.kind == notifier.KIND:
+        return await http.notifier.send(sink, event)
+    return await _post(http, sink, event, settings)
+
+
+async def _post(http: Ways, sink: Sink, event: Event, settings: Settings) -> Attempt:
+    """A webhook: a POST of the CloudEvent, signed."""
     body = json.dumps(envelope(event, settings.public_url or SOURCE), ensure_ascii=False).encode()
     lines = signing.headers(event.id, now(), body, signing.valid(sink.secrets, now()))
     began = now()

@@ -17,12 +17,21 @@ from pipeline.http.targets import prepare
 from pipeline.ledger import sinks
 from pipeline.records import Attempt, Event, Sink
 from pipeline.settings import Settings
-from workers import alerting, deliverer
+from workers import alerting, deliverer, notifier
 from workers.process import now
 
 NAME_CHARS = 100
 TEST = alerting.TEST
 """The type of the event by which a sink is tried; it is in no log."""
+
+
+async def checked(
+    settings: Settings, kind: str, url: str, options: Mapping[str, Any] | None = None
+) -> tuple[str, dict[str, Any]]:
+    """URL and options of a sink that is to be made, if it may be made. Raises InputError."""
+    if kind == notifier.KIND:
+        return url, dict(await notifier.checked(settings, url, options or {}))
+    return await check_url(settings, url), dict(options or {})
 
 
 async def check_url(settings: Settings, url: str) -> str:
@@ -50,8 +59,8 @@ def add(
     kind: str = "webhook",
     options: Mapping[str, Any] | None = None,
 ) -> tuple[Sink, str]:
-    """Record a sink whose URL was checked. Returns it and its secret: that of a webhook is made unless one is given,
-    that of an Alertmanager is a bearer token or none. `options` are those that are given.
+    """Record a sink. Returns it and its secret: that of a webhook is made unless one is given,
+    that of an Alertmanager is a bearer token or none. URL and `options` are as `checked` gave them.
 
     Raises InputError for a name that is taken or none, for types that are none or none of its kind, for options that
     are out of bounds, and for a bad secret.
@@ -65,6 +74,9 @@ def add(
     if kind == alerting.KIND:
         alerting.check_token(key)
         own = alerting.check_options(own, delivery.covered(types, list(DECLARED)))
+    elif kind == notifier.KIND:
+        if key:
+            raise InputError("what is secret of an Apprise sink stands in its URL; there is nothing beside it")
     elif own:
         raise InputError(f"a {kind} has no {next(iter(own))}; that is for other kinds of sinks")
     else:
@@ -77,6 +89,8 @@ def rotate(tx: Connection, name: str, secret: str | None) -> str:
     """Give a sink a new secret. Returns it. That of a webhook is valid for another day, in place of an Alertmanager's
     bearer token the new one is sent at once. Raises InputError."""
     sink = sinks.need(tx, name)
+    if sink.kind == notifier.KIND:
+        raise InputError(f"what is secret of {name} stands in its URL: add it anew with another one")
     if sink.kind != "webhook":
         if not secret:
             raise InputError(f"{name} is an {sink.kind}, which makes its own secrets: say the new one with --secret")
@@ -105,13 +119,18 @@ async def tried(settings: Settings, sink: Sink) -> tuple[dict[str, Any], Attempt
         return data, await deliverer.send(http, sink, event, settings)
 
 
+def shown(sink: Sink) -> str:
+    """The URL as it may be seen: of Apprise's only the service, since any part of it may be a secret."""
+    return f"{sink.url.partition('://')[0]}://***" if sink.kind == notifier.KIND else urls.mask(sink.url)
+
+
 def view(sink: Sink, waiting: datetime | None = None) -> dict[str, Any]:
     """A sink without its secrets; `waiting` is since when something waits for it."""
     return {
         "id": sink.id,
         "name": sink.name,
         "kind": sink.kind,
-        "url": urls.mask(sink.url),
+        "url": shown(sink),
         "types": list(sink.types),
         "options": dict(sink.options),
         "state": sink.state,

@@ -21,6 +21,31 @@ def clean(text: object, most: int = LINE_CHARS) -> str:
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
+_STORYLINES = {
+    "storyline.opened": "New: {}",
+    "storyline.grew": "{} goes on",
+    "storyline.emerging": "{} begins",
+    "storyline.developing": "{} is developing",
+    "storyline.surging": "{} is surging",
+    "storyline.quiet": "{} has gone quiet",
+    "storyline.closed": "{} is closed",
+    "storyline.merged": "{}: two storylines became one",
+    "storyline.split": "{}: a part became a storyline of its own",
+    "storyline.moved": "{}: articles were moved",
+    "article.updated": "{}: an article was edited",
+    "article.removed": "{}: an article was forgotten",
+}
+
+
+def severity(type_: str, data: Mapping[str, Any]) -> str:
+    """How much it matters: `critical`, `warning`, `info`, or `over` for the end of a trouble."""
+    if type_.endswith(".recovered"):
+        return "over"
+    if type_ == "pipeline.stalled" or (type_ == "alert.matched" and data.get("level") == "surge"):
+        return "critical"
+    return "warning" if type_ in ("alert.matched", "feed.failing") else "info"
+
+
 def summary(type_: str, data: Mapping[str, Any]) -> str:
     """What happened, in one line."""
     if type_ == "alert.matched":
@@ -32,14 +57,24 @@ def summary(type_: str, data: Mapping[str, Any]) -> str:
     if type_ == "pipeline.recovered":
         return "Articles move again"
     if type_.startswith(("storyline.", "article.")):
-        return f"{_headline(data)}: {clean(type_.partition('.')[2])}"
+        said = _STORYLINES.get(type_, "{}: " + clean(type_.partition(".")[2]))
+        return said.replace("{}", _headline(data), 1)
     return clean(data.get("message") or type_)
 
 
 def why(type_: str, data: Mapping[str, Any]) -> str:
+    """Why it is told, in a few lines, with the article that caused it; may be empty."""
+    article = data.get("article") if type_ == "alert.matched" else None
+    told = [article.get("title"), article.get("outlet"), article.get("url")] if article else []
+    named = clean(" · ".join(filter(None, told)), 900)
+    return "\n".join(filter(None, (reasons(type_, data), named)))
+
+
+def reasons(type_: str, data: Mapping[str, Any]) -> str:
     """Why it is told, in a few lines; may be empty."""
     if type_ == "alert.matched":
-        return "\n".join(_reasons(data))
+        given = data.get("why") or ()
+        return "\n".join(f"{clean(one.get('condition', ''))}: {clean(one.get('found', ''))}" for one in given)
     if type_ == "feed.failing":
         return f"{data.get('failures', 0)} failures in a row: {clean(data.get('error') or 'no reason was noted', 600)}"
     if type_ == "feed.silent":
@@ -70,15 +105,6 @@ def _matched(data: Mapping[str, Any]) -> str:
     return f"{rule}: {clean(data.get('cause') or 'it matched')}"
 
 
-def _reasons(data: Mapping[str, Any]) -> list[str]:
-    lines = [f"{clean(one.get('condition', ''))}: {clean(one.get('found', ''))}" for one in data.get("why") or ()]
-    if article := data.get("article"):
-        lines += [
-            clean(" · ".join(filter(None, (article.get("title"), article.get("outlet"), article.get("url")))), 900)
-        ]
-    return lines
-
-
 def _of_feed(type_: str, data: Mapping[str, Any]) -> str:
     if type_ == "feed.failing":
         return "is gone" if data.get("state") == "gone" else "cannot be read"
@@ -86,6 +112,8 @@ def _of_feed(type_: str, data: Mapping[str, Any]) -> str:
         return "has fallen silent"
     if data.get("ended"):
         return f"was {clean(data['ended'])}"
+    if data.get("ended"):
+        return f"is not asked any more: it was {clean(data['ended'])}"
     return "brings news again" if data.get("after") == "silent" else "can be read again"
 
 

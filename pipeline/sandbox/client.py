@@ -82,6 +82,11 @@ class Sandbox:
             detail = said.decode("utf-8", "replace") or "it ended at once"
             raise SandboxError(f"the parser's sandbox did not come up: {detail}", reason="gone")
 
+    @property
+    def path(self) -> str:
+        """Where it is asked for children."""
+        return self._path
+
     def connect(self) -> Parser:
         """A client of this sandbox; it may be used in a process forked later, and pickled."""
         return Parser(self._path, self.seconds)
@@ -148,7 +153,7 @@ class Parser:
         if kind == "result":
             return payload
         if kind == "slugline":
-            raise _rebuilt(payload)
+            raise rebuilt(payload)
         raise SandboxError(f"{name}: {payload}", reason=kind)
 
     def _exchange(self, name: str, request: bytes) -> tuple[str, Any, bool]:
@@ -210,7 +215,7 @@ def _private_directory() -> Path:
     return Path(directory)
 
 
-def _rebuilt(payload: tuple[type[SluglineError], tuple[Any, ...], dict[str, Any]]) -> SluglineError:
+def rebuilt(payload: tuple[type[SluglineError], tuple[Any, ...], dict[str, Any]]) -> SluglineError:
     """The error as it was raised: its class may ask for keywords, so it is not called again."""
     kind, args, fields = payload
     error = kind.__new__(kind)

@@ -83,6 +83,28 @@ def test_an_alertmanager_is_added_tried_and_given_another_token(ledger: Ledger) 
     assert "k3n" not in say("sinks", "show", "ring")
 
 
+def test_a_service_by_apprise_is_added_and_tried_and_its_url_never_shown(ledger: Ledger, tmp_path: Path) -> None:
+    body = tmp_path / "body.txt"
+    body.write_text("{{ summary }}\n{% endif %}")
+    with receiver() as desk:
+        url = desk.url.replace("http://", "json://hush:hu5h@") + "/t0k3n"
+        said = say("sinks", "add", "mail", "--apprise", url, "--body", str(body), code=2)
+        assert "body, line 2: " in said
+        assert "cannot be read" in say("sinks", "add", "mail", "--apprise", url, "--title", "/nowhere", code=2)
+        assert "stands in its URL" in say("sinks", "add", "mail", "--apprise", url, "--secret", "x", code=2)
+        assert "no service for sinks" in say("sinks", "add", "mail", "--apprise", "exec://t0k3n", code=2)
+        body.write_text("It says: {{ data.message }}")
+        typed = RUN.invoke(app, ["sinks", "add", "mail", "--apprise", "-", "--body", str(body)], input=url + "\n")
+        shown = [said, typed.output, say("sinks", "test", "mail"), say("sinks", "show", "mail", "--json")]
+        desk.answer = lambda handler: reply(handler, 403, b"t0k3n")
+        shown += [say("sinks", "test", "mail", code=1), say("sinks", "list"), say("sinks", "rotate", "mail", code=2)]
+        assert desk.got[0]["message"] == "It says: A test of the sink mail."
+    assert "json://***" in shown[3]
+    assert "403" in shown[4]
+    for text in shown:
+        assert not {word for word in ("hu5h", "t0k3n", "hush:") if word in text}, text
+
+
 def test_a_sink_is_told_once_more(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     with receiver() as desk:

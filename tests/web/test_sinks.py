@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.ledger import Ledger, deliveries, sinks
 from pipeline.settings import Settings
-from tests.sinks.receiving import receiver
+from tests.sinks.receiving import receiver, reply
 from tests.sinks.test_deliverer import START, Clock, deliver, happen, held
 from tests.web.newsroom import served
 
@@ -63,6 +63,24 @@ def test_an_alertmanager_is_added_and_its_token_changed(local: Settings, ledger:
         assert site.post(f"{API}/sinks/1/rotate", json={"secret": "t1k3n"}).json() == {"secret": "t1k3n"}
         assert site.post(f"{API}/sinks/1/test").json()["taken"]
         assert "k3n" not in site.get(f"{API}/sinks").text
+
+
+def test_a_service_by_apprise_is_added_and_its_url_never_shown(local: Settings, ledger: Ledger) -> None:
+    with receiver() as desk, served(local, ledger) as site:
+        url = desk.url.replace("http://", "json://hush:hu5h@") + "/t0k3n"
+        wanted = {"name": "mail", "kind": "apprise", "url": url}
+        refused = site.post(f"{API}/sinks", json={**wanted, "title": "{{"})
+        made = site.post(f"{API}/sinks", json={**wanted, "title": "{{ type }}"})
+        assert (refused.status_code, made.status_code) == (422, 201)
+        assert "title, line 1" in refused.json()["detail"]
+        assert made.json()["options"] == {"service": "JSON", "format": "text", "title": "{{ type }}"}
+        tried = site.post(f"{API}/sinks/1/test")
+        assert tried.json()["taken"]
+        assert desk.got[0]["title"] == "slugline.test"
+        desk.answer = lambda handler: reply(handler, 500)
+        shown = [one.text for one in (refused, made, tried, site.post(f"{API}/sinks/1/test"), site.get(f"{API}/sinks"))]
+        assert "json://***" in shown[-1]
+        assert not [text for text in shown if "hu5h" in text or "t0k3n" in text]
 
 
 def test_what_was_given_up_is_seen_and_told_once_more(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +16,7 @@ from workers import sinkview
 from workers.cli.common import AsJson, ledger, plain, print_json, print_table
 from workers.process import now
 
-commands = typer.Typer(help="Who is told of events: webhooks and Alertmanagers.", no_args_is_help=True)
+commands = typer.Typer(help="Who is told of events: webhooks, Alertmanager, mail, chats.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The sink's name.")]
 Secret = Annotated[
     str | None, typer.Option("--secret", help="whsec_… of your own, else one is made; Alertmanager: a bearer token.")
@@ -35,6 +37,10 @@ def add(
     alertmanager: Annotated[
         str | None, typer.Option("--alertmanager", metavar="URL", help="A Prometheus Alertmanager instead.")
     ] = None,
+    apprise: Annotated[
+        str | None,
+        typer.Option("--apprise", metavar="URL", help="Mail or a chat by Apprise instead; '-' reads it from stdin."),
+    ] = None,
     types: Annotated[
         list[str] | None,
         typer.Option("--type", help="A type, or such as 'storyline.*'; repeat it. Without: all, elsewhere alerts."),
@@ -42,17 +48,26 @@ def add(
     minutes: Annotated[
         int | None, typer.Option("--ends-after", help="Minutes after which a rule's alert ends in Alertmanager (240).")
     ] = None,
+    title: Annotated[
+        Path | None, typer.Option("--title", metavar="FILE", help="A template of your own for the title (Apprise).")
+    ] = None,
+    body: Annotated[
+        Path | None, typer.Option("--body", metavar="FILE", help="A template of your own for the text (Apprise).")
+    ] = None,
     secret: Secret = None,
     as_json: AsJson = False,
 ) -> None:
-    given = {"webhook": url, "alertmanager": alertmanager}
+    if apprise == "-":
+        apprise = sys.stdin.readline().strip()
+    given = {"webhook": url, "alertmanager": alertmanager, "apprise": apprise}
     kinds = [kind for kind, one in given.items() if one]
     if len(kinds) != 1:
-        raise UsageError("give one address: a webhook's URL, or --alertmanager URL")
-    options = {key: value for key, value in {"minutes": minutes}.items() if value is not None}
+        raise UsageError("give one address: a webhook's URL, --alertmanager URL or --apprise URL")
+    own = {"minutes": minutes, "title": _template(title), "body": _template(body)}
+    options = {key: value for key, value in own.items() if value is not None}
     try:
         with ledger() as (settings, opened):
-            checked = asyncio.run(sinkview.check_url(settings, given[kinds[0]] or ""))
+            checked, options = asyncio.run(sinkview.checked(settings, kinds[0], given[kinds[0]] or "", options))
             with opened.write() as tx:
                 made, key = sinkview.add(tx, name, checked, types or (), secret, kinds[0], options)
     except InputError as error:
@@ -176,6 +191,13 @@ def rotate(name: Name, secret: Secret = None, as_json: AsJson = False) -> None:
         print_json({"name": name, "secret": key})
     else:
         typer.echo(f"the new secret of {name}, {SHOWN}; the one of before is valid for 24 hours:\n{key}")
+
+
+def _template(path: Path | None) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8") if path else None
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
 
 
 def _set(name: str, state: str, reason: str) -> None:

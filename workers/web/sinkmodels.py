@@ -8,12 +8,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from pipeline.alerts import alertmanager
+from pipeline.alerts.messages import TEMPLATE_CHARS
 from workers.sinkview import NAME_CHARS
 from workers.web.models import Line
 
 Name = Annotated[Line, StringConstraints(min_length=1, max_length=NAME_CHARS)]
 Url = Annotated[Line, StringConstraints(min_length=1, max_length=4_000)]
 Secret = Annotated[Line, StringConstraints(max_length=4_000)]
+Template = Annotated[str, StringConstraints(min_length=1, max_length=TEMPLATE_CHARS, pattern="^[^\\x00]*$")]
 Types = Annotated[list[Annotated[Line, StringConstraints(min_length=1, max_length=100)]], Field(max_length=100)]
 
 
@@ -54,7 +56,7 @@ class NewSink(BaseModel):
     name: Name
     url: Url
     types: Types = []
-    kind: Literal["webhook", "alertmanager"] = "webhook"
+    kind: Literal["webhook", "alertmanager", "apprise"] = "webhook"
     minutes: int | None = Field(
         default=None,
         ge=1,
@@ -65,10 +67,16 @@ class NewSink(BaseModel):
         default=None, description="`whsec_…` of your own, else one is made; of an Alertmanager a bearer token."
     )
 
+    title: Template | None = Field(default=None, description="Of an Apprise sink: a Jinja2 template for the title.")
+    body: Template | None = Field(
+        default=None, description="Of an Apprise sink: a Jinja2 template for the text, in the service's format."
+    )
+
     @property
     def options(self) -> dict[str, Any]:
         """Those that are given."""
-        return {} if self.minutes is None else {"minutes": self.minutes}
+        own = {"minutes": self.minutes, "title": self.title, "body": self.body}
+        return {name: value for name, value in own.items() if value is not None}
 
 
 class SinkChange(BaseModel):

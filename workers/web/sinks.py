@@ -31,13 +31,14 @@ def list_sinks(here: Here) -> sinkmodels.Sinks:
 
 @router.post("/sinks", status_code=201, responses=CONFLICT)
 def add_sink(here: Here, wanted: sinkmodels.NewSink) -> sinkmodels.NewSinkView:
-    """Tell a webhook or an Alertmanager of what is published from now on. Its address must be of the public internet,
-    or of networks that `SLUGLINE_ALLOW_NETWORKS` exempts."""
-    url = asyncio.run(sinkview.check_url(here.settings, wanted.url))
+    """Tell a webhook, an Alertmanager, or a service by Apprise of what is published from now on. Addresses must be of
+    the public internet, or of networks that `SLUGLINE_ALLOW_NETWORKS` exempts; those of Apprise are looked at when it
+    sends."""
+    url, options = asyncio.run(sinkview.checked(here.settings, wanted.kind, wanted.url, wanted.options))
     with here.ledger.write() as tx:
         if sinks.by_name(tx, " ".join(wanted.name.split())) is not None:
             raise HTTPException(409, "There is a sink of this name already.")
-        made, secret = sinkview.add(tx, wanted.name, url, wanted.types, wanted.secret, wanted.kind, wanted.options)
+        made, secret = sinkview.add(tx, wanted.name, url, wanted.types, wanted.secret, wanted.kind, options)
     shown = secret if made.kind == "webhook" else ""
     return sinkmodels.NewSinkView.model_validate({**sinkview.view(made), "secret": shown})
 
