@@ -103,7 +103,7 @@ def render(template: str, values: Mapping[str, Any], form: str) -> str:
     """What a template makes of values. Raises InputError, with the line, when it is none or fails."""
     environment = ImmutableSandboxedEnvironment(
         autoescape=form == "html",
-        finalize={"text": _plain, "markdown": _markdown, "html": _line}[form],
+        finalize={"text": _plain, "markdown": _markdown, "html": _hyper}[form],
         keep_trailing_newline=True,
     )
     environment.filters["url"] = _url
@@ -148,6 +148,11 @@ def _line(value: object) -> object:
     if isinstance(value, Markup):
         return value
     return "" if value is None or isinstance(value, Undefined) else clean(value, VALUE_CHARS)
+
+
+def _hyper(value: object) -> object:
+    line = _line(value)
+    return line if isinstance(line, Markup) else _MENTION.sub("@" + _UNSEEN, str(line))
 
 
 def _plain(value: object) -> object:
