@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any
 
 import redis
+from sqlalchemy import Connection
 
-from pipeline.ledger import Ledger, articles, commands, cursors, events, feeds, storylines
+from pipeline.alerts.delivery import BREAKER
+from pipeline.ledger import Ledger, articles, commands, cursors, deliveries, events, feeds, lives, sinks, storylines
 from pipeline.records import FINAL_STATES, FeedState
+from workers.process import now
 from workers.relay import last_published
 
 
@@ -22,15 +25,18 @@ class Standing:
     commands: int
     events: int
     unread: int
+    looks: int
+    untold: int
 
     @property
     def idle(self) -> bool:
-        return not (self.feeds or self.articles or self.commands or self.events or self.unread)
+        return not any(astuple(self))
 
 
 def standing(ledger: Ledger, client: redis.Redis, since: datetime) -> Standing:
     """Count the active feeds not polled after `since`, unfinished articles, pending commands, unpublished events,
-    and those that the alerter has not looked at."""
+    those that the alerter has not looked at, storylines whose pace is looked at within seconds, and what sinks that
+    answer are still to be told."""
     with ledger.read() as tx:
         last, read = events.last_position(tx), cursors.position(tx, cursors.RULES)
         unpublished = events.waiting(tx) + max(0, last - last_published(client))
@@ -40,7 +46,16 @@ def standing(ledger: Ledger, client: redis.Redis, since: datetime) -> Standing:
             commands=len(commands.pending(tx, 1)),
             events=unpublished,
             unread=0 if read is None else last - read,
+            looks=len(lives.due(tx, now() + storylines.BURST_LOOK, 1)),
+            untold=_untold(tx, last),
         )
+
+
+def _untold(tx: Connection, last: int) -> int:
+    """Deliveries that wait, and events that were not looked at for a sink. One that does not answer is not waited for
+    once it is only probed."""
+    answering = [sink for sink in sinks.every(tx) if sink.state == "active" and sink.failures < BREAKER]
+    return sum(max(0, last - sink.read_to) + deliveries.waiting(tx, sink.id) for sink in answering)
 
 
 def summary(ledger: Ledger, seconds: float) -> dict[str, Any]:

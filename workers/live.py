@@ -53,6 +53,10 @@ class View:
         else:
             log.info(sentence)
 
+    def ring(self, line: str) -> None:
+        """One line that people are to notice, as it is; above the live view, it stays on the screen."""
+        self._console.print(Text(line, style="bold"), soft_wrap=True)
+
     def update(self, ledger: Ledger, children: list[Child]) -> None:
         """Show how things stand; on plain output, every few seconds, a line when the counts changed."""
         if not self._live and time.monotonic() < self._next_look:

@@ -27,7 +27,7 @@ from workers import idle, logs, process, ruleview, valkey
 from workers.children import PYTHON, Child, Children
 from workers.cli.feedlists import read_opml
 from workers.declare import declare_seeds
-from workers.demo.wire import DEMO_TAG, Wire
+from workers.demo import wire
 from workers.keeping import held
 from workers.live import View
 from workers.seeds import seeds_dir
@@ -123,7 +123,7 @@ class _Run:
         self._began = time.monotonic()
         self._since = datetime.now(UTC)
         self._ledger: Ledger | None = None
-        self._wire: Wire | None = None
+        self._wire: wire.Wire | None = None
 
     def go(self, outlines: list[opml.Outline]) -> int:
         settings = self._settings
@@ -133,11 +133,9 @@ class _Run:
             self._ledger = ledger = open_ledger(settings.ledger_url, upgrade=True)
             self._check_model()
             declare_seeds(ledger)
+            others = wire.forget(ledger)
             if self._options.demo:
-                _forget_demo(ledger)
-                ruleview.load(ledger, seeds_dir() / "rules.toml", datetime.now(UTC))
-                self._wire = Wire(self._children, self._options.demo_seconds)
-                outlines = [*outlines, *self._wire.outlines()]
+                outlines = [*outlines, *self._start_wire(ledger, others)]
             _add_feeds(ledger, outlines, asked=self._options.until_idle)
             self._start_services()
             self._view.say(f"http://{self._options.host}:{self._options.port}/ shows the storylines")
@@ -212,10 +210,20 @@ class _Run:
         for name, line in services:
             self._children.start(Child(name, line, rank=2))
 
+    def _start_wire(self, ledger: Ledger, others: int) -> list[opml.Outline]:
+        """Have the demo's outlets served, and their feeds; the shipped rules ring at its receiver."""
+        if others:
+            log.warning("the demo's articles go into a ledger that has other feeds", feeds=others)
+        ruleview.load(ledger, seeds_dir() / "rules.toml", datetime.now(UTC))
+        self._wire = wire.Wire(self._children, self._options.demo_seconds, self._settings.data_dir)
+        self._wire.subscribe(ledger)
+        return self._wire.outlines()
+
     def _watch(self, ledger: Ledger, client: redis.Redis) -> int:
         quiet = 0
         while not self._stop.wait(LOOK_SECONDS):
             self._children.tend()
+            self._tell_alerts()
             try:
                 self._view.update(ledger, self._children.members)
                 quiet = quiet + 1 if self._options.until_idle and self._is_idle(ledger, client) else 0
@@ -241,21 +249,20 @@ class _Run:
         except (RedisError, redis.RedisError):
             return False
 
+    def _tell_alerts(self) -> None:
+        for line in self._wire.news() if self._wire else ():
+            self._view.ring(line)
+
     def _report(self, ledger: Ledger) -> None:
         found: dict[str, Any] = idle.summary(ledger, time.monotonic() - self._began)
+        if self._wire is not None:
+            self._tell_alerts()
+            found["alerts"] = self._wire.alerts()
         if self._options.json:
             sys.stdout.write(json.dumps(found) + "\n")
             sys.stdout.flush()
         else:
             self._view.summary(found)
-
-
-def _forget_demo(ledger: Ledger) -> None:
-    """Remove the feeds of an earlier demo, whose site is gone, from a ledger that outlived it."""
-    with ledger.write() as tx:
-        for feed in feeds.every(tx):
-            if DEMO_TAG in feed.tags:
-                feeds.remove(tx, feed.id, datetime.now(UTC))
 
 
 def _add_feeds(ledger: Ledger, outlines: list[opml.Outline], *, asked: bool) -> None:

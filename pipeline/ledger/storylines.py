@@ -20,6 +20,9 @@ EMPTY = "empty"  # the state of a storyline whose articles have all been forgott
 SHOWN = storylines.c.state != literal_column(f"'{EMPTY}'")  # not a parameter: partial indexes are chosen by it
 PACED = ("developing", "surging")
 PACE_LOOK = timedelta(minutes=1)  # how long a storyline that grows all the time may wait for a look at its pace
+BURST = 6  # articles within some three hours that may be a surge: fewer are none (`storylines.life`)
+BURST_HOURS = 4  # clock hours that hold the last three
+BURST_LOOK = timedelta(seconds=5)  # what may be a surge is looked at so soon
 FIRST_LOOK = timedelta(hours=24)  # a new storyline is quiet no earlier (`storylines.life`)
 OUTLETS_KEPT = 200  # outlet names kept with a storyline; far more than anyone reads, and bounds the row
 
@@ -219,15 +222,16 @@ def _grow(
     outlets = list(row["outlets"])
     if article.outlet and article.outlet not in outlets and len(outlets) < OUTLETS_KEPT:
         outlets.append(article.outlet)
+    paced = pace.grown(row, when, now, original=copy_of is None)
     values = {
         "articles": row["articles"] + 1,
         "originals": row["originals"] + (copy_of is None),
         "outlets": outlets,
         **_told(row, article, headline, lead),
-        "state_due": _look(row, outlets, now),
+        "state_due": _look(row, outlets, paced["pace"], now),
         "first_article": min(when, row["first_article"] or when),
         "last_article": max(when, row["last_article"] or when),
-        **pace.grown(row, when, now, original=copy_of is None),
+        **paced,
         "updated": now,
         "sequence": row["sequence"] + 1,
     }
@@ -238,14 +242,15 @@ def _grow(
     events.append(tx, type_, f"storyline/{storyline_id}", values["sequence"], now, data)
 
 
-def _look(row: RowMapping, outlets: Sequence[str], now: datetime) -> datetime | None:
+def _look(row: RowMapping, outlets: Sequence[str], paced: Sequence[int], now: datetime) -> datetime | None:
     """When the life of a storyline that grew is looked at: at once where the article may have changed its state, within
-    a minute where only its pace may have."""
+    seconds where so many were written lately that it may surge, within a minute where only its pace may have."""
     if not row["articles"] and row["state"] in ("emerging", EMPTY):
         return now + FIRST_LOOK
     if row["state"] == "emerging" and len(outlets) < 2:
         return row["state_due"] or now
-    soon = now if row["state"] not in PACED else now + PACE_LOOK
+    burst = row["state"] == "developing" and sum(pace.recent(paced, now, bars=1, hours=BURST_HOURS)) >= BURST
+    soon = now if row["state"] not in PACED else now + (BURST_LOOK if burst else PACE_LOOK)
     return min(soon, row["state_due"] or soon)
 
 

@@ -13,6 +13,8 @@ import trafilatura
 from lxml import html as lxml_html
 
 import workers.demo
+from pipeline.articles.page import read_page
+from pipeline.errors import RejectedError
 from workers.demo.world import Item, World, load
 from workers.seeds import seeds_dir
 
@@ -116,3 +118,16 @@ def test_a_page_stays_the_same_while_nothing_comes_out(shipped: Visitor) -> None
     first = shipped.get(item.outlet, item.path)
     shipped.seconds = 600
     assert shipped.get(item.outlet, item.path).headers["etag"] == first.headers["etag"]
+
+
+@pytest.mark.parametrize("item", [item for item in SHIPPED.items if item.kind in ("paywall", "video", "section-front")])
+def test_what_is_no_article_is_none_whatever_stands_beside_it(visit: Callable[[World], Visitor], item: Item) -> None:
+    visitor, seen = visit(SHIPPED), 0
+    for visitor.seconds in range(0, 61, 4):  # sidebars change with what else is out, up to the end
+        answer = visitor.get(item.outlet, item.path)
+        if answer.status_code == 200:
+            seen += 1
+            with pytest.raises(RejectedError) as caught:
+                read_page(answer.content, url=str(answer.url), content_type=answer.headers["content-type"])
+            assert caught.value.reason == item.kind
+    assert seen

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from pipeline.ledger import Ledger, events, lives, storylines
 from pipeline.ledger.schema import articles
 from pipeline.records import Event
+from pipeline.storylines import life
 from tests.workers.wire import NOON, VERSION, ask, embedded, outcome
 from workers.clusterer import Clusterer
 
@@ -242,3 +243,20 @@ def test_fewer_are_looked_at_while_there_is_something_to_file(wire: Wire, monkey
     assert sum(wire.state(storyline) == "quiet" for storyline in (1, 2, 3)) == 1
     wire.step(30.1)
     assert sum(wire.state(storyline) == "quiet" for storyline in (1, 2, 3)) == 3
+
+
+def test_a_wave_is_looked_at_within_seconds(wire: Wire) -> None:
+    second = 1 / 3600
+    for n in range(5):
+        wire.article(n * second, f"Outlet {n}")
+    with wire.ledger.read() as tx:
+        assert lives.due(tx, NOON + timedelta(seconds=59), 10) == [], "a few articles are no wave"
+    for n in range(5, 10):
+        wire.article(n * second, f"Outlet {n}")
+    assert wire.state() == "developing", "not looked at with every article"
+    wire.step(10 * second)
+    assert wire.state() == "surging"
+
+
+def test_fewer_articles_than_a_wave_has_never_surge() -> None:
+    assert life.tail(storylines.BURST - 1, life.LEAST_RATE) > 10**-life.BEGIN

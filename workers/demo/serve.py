@@ -9,12 +9,14 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import uvicorn
 
 from pipeline.errors import InputError, SluglineError
 from workers.demo.clock import DURATION
+from workers.demo.journal import Journal
 from workers.demo.site import DemoSite, utc_now
 from workers.demo.world import World, feed_urls, load
 from workers.process import follow_parent
@@ -71,6 +73,8 @@ def serve(
     seconds: float = DURATION,
     start: datetime | None = None,
     world: World | None = None,
+    polls_within: float | None = None,
+    journal: Path | None = None,
 ) -> None:
     """Serve the demo wire until SIGINT or SIGTERM.
 
@@ -82,6 +86,8 @@ def serve(
         seconds: how long the part of the wire that is not out at the start takes to come out.
         start: when the wire began (aware); now when None. A process that is started again goes on with its wire.
         world: what to serve; the shipped seeds when None.
+        polls_within: seconds for which the later stories wait for the first poll of every feed; None: they do not.
+        journal: file that was begun for this wire; with it, alerts are received.
 
     Raises:
         InputError: the port cannot be bound or the seeds cannot be used.
@@ -89,9 +95,20 @@ def serve(
     world = world or load(seeds_dir() / "demo")
     with contextlib.closing(listen(host, port)) as bound:
         actual: int = bound.getsockname()[1]
-        application = DemoSite(world, port=actual, start=start or utc_now(), duration=seconds).application()
+        site = DemoSite(
+            world,
+            port=actual,
+            start=start or utc_now(),
+            duration=seconds,
+            polls_within=None if polls_within is None else timedelta(seconds=polls_within),
+            journal=Journal(journal) if journal else None,
+        )
         config = uvicorn.Config(
-            application, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE
+            site.application(),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=GRACE,
         )
         greeting = {
             "port": actual,
@@ -116,10 +133,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--start", type=datetime.fromisoformat, help="when the wire began, as ISO 8601 with a zone (default: now)"
     )
+    parser.add_argument(
+        "--polls-within",
+        type=float,
+        metavar="SECONDS",
+        help="hold the later stories back until every feed was polled, for so long at most (default: do not)",
+    )
+    parser.add_argument("--journal", type=Path, help="file in which a wire that is started again goes on")
     options = parser.parse_args(arguments)
     follow_parent()
     try:
-        serve(options.port, host=options.host, seconds=options.seconds, start=options.start)
+        serve(
+            options.port,
+            host=options.host,
+            seconds=options.seconds,
+            start=options.start,
+            polls_within=options.polls_within,
+            journal=options.journal,
+        )
     except SluglineError as error:
         sys.stderr.write(f"{error}\n")
         return 1

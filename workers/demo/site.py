@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -20,8 +21,11 @@ from starlette.routing import Route
 
 from workers.demo.clock import CUT_HOURS, DURATION, schedule
 from workers.demo.feeds import CONTENT_TYPES, feed_body
+from workers.demo.journal import Journal
 from workers.demo.pages import PageWriter
-from workers.demo.world import Item, Outlet, World, feed_urls, labels
+from workers.demo.receiver import PATH as ALERTS
+from workers.demo.receiver import Receiver
+from workers.demo.world import Item, Outlet, World, feed_paths, feed_urls, labels
 
 Clock = Callable[[], datetime]
 
@@ -34,7 +38,12 @@ def utc_now() -> datetime:
 
 
 class DemoSite:
-    """The world as served on one port from one start; `clock` is asked at each request."""
+    """The world as served on one port from one start; `clock` is asked at each request.
+
+    With `polls_within` the later stories come out only after every feed was asked for once, or after so much time:
+    what a first poll brings is a backlog, which rings nobody, and without these stories nothing would be news. With a
+    `journal` a restart goes on with that, and alerts are received.
+    """
 
     def __init__(
         self,
@@ -45,13 +54,24 @@ class DemoSite:
         duration: float = DURATION,
         cut_hours: float = CUT_HOURS,
         clock: Clock = utc_now,
+        polls_within: timedelta | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._world = world
         self._port = port
         self._start = start
         self._clock = clock
-        self._schedule = schedule(world, start=start, cut_hours=cut_hours, duration=duration)
         self._pages = PageWriter(world, port)
+        self._journal = journal
+        self._unpolled = {(outlet.key, path) for outlet in world.outlets.values() for path in feed_paths(outlet)}
+        self._until = start + polls_within if polls_within is not None and duration > 0 else start
+        self._plan = partial(schedule, world, start=start, cut_hours=cut_hours, duration=duration)
+        self._schedule = [(item, published) for item, published in self._plan() if item.hours <= cut_hours]
+        self._live: datetime | None = None
+        if journal is not None and journal.live is not None:
+            self._go_live(journal.live)
+        elif self._until <= start:
+            self._go_live(start)
 
     def application(self) -> Starlette:
         """Return the ASGI application."""
@@ -59,6 +79,7 @@ class DemoSite:
             routes=[
                 Route("/wire/state", self._state),
                 Route("/wire/labels", self._labels),
+                *([Route(ALERTS, Receiver(self._journal).take, methods=["POST"])] if self._journal else []),
                 Route("/robots.txt", self._robots),
                 Route("/media/{number:int}.svg", self._picture),
                 Route("/{path:path}", self._outlet),
@@ -69,6 +90,7 @@ class DemoSite:
     def state(self) -> dict[str, object]:
         """Return what `/wire/state` says: whether everything is out, how much is, and where the feeds are."""
         out = self._released()
+        ends = max((published for _, published in self._schedule), default=self._start)
         return {
             "ended": len(out) == len(self._world.items),
             "released": len(out),
@@ -77,18 +99,33 @@ class DemoSite:
             "outlets": len(self._world.outlets),
             "stories": len({item.story for item in self._world.articles}),
             "started": self._start.isoformat(),
-            "ends": max((published for _, published in self._schedule), default=self._start).isoformat(),
+            "live": self._live.isoformat() if self._live else None,  # None: not every feed was polled yet
+            "ends": ends.isoformat() if self._live else None,
+            "alerts": self._journal.alerts if self._journal else 0,
             "feeds": feed_urls(self._world, self._port),
             "labels_url": f"http://localhost:{self._port}/wire/labels",
         }
 
     def _released(self, outlet: Outlet | None = None) -> list[tuple[Item, datetime]]:
         now = self._clock()
+        if self._live is None and now >= self._until:
+            self._go_live(now)
         return [
             (item, published)
             for item, published in self._schedule
             if published <= now and (outlet is None or item.outlet == outlet.key)
         ]
+
+    def _go_live(self, moment: datetime) -> None:
+        """From now on the later stories come out."""
+        self._live, self._schedule = moment, self._plan(live=moment)
+        if self._journal is not None and self._journal.live is None:
+            self._journal.go_live(moment)
+
+    def _polled(self, outlet: Outlet, path: str) -> None:
+        self._unpolled.discard((outlet.key, path))
+        if self._live is None and not self._unpolled:
+            self._go_live(self._clock())
 
     async def _state(self, request: Request) -> Response:
         return JSONResponse(self.state(), headers={"Cache-Control": "no-store"})
@@ -116,9 +153,10 @@ class DemoSite:
             return _missing(f"There is no outlet {name!r} on this wire.")
         path, out = request.url.path, self._released(outlet)
         modified = max((published for _, published in out), default=self._start)
-        if path in (outlet.feed.path, outlet.feed.section_path):
+        if path in feed_paths(outlet):
             section = path == outlet.feed.section_path
             body = feed_body(self._pages.environment, outlet, out, port=self._port, section=section)
+            self._polled(outlet, path)
             return _validated(request, body, _content_type(outlet, CONTENT_TYPES[outlet.feed.format]), modified)
         item = self._world.find(outlet.key, path, request.url.query)
         if item is not None:

@@ -131,12 +131,16 @@ def item_url(world: World, item: Item, port: int) -> str:
     return base_url(world.outlets[item.outlet], port) + item.path
 
 
+def feed_paths(outlet: Outlet) -> list[str]:
+    """Return the paths of an outlet's feeds, that of a section after the main one."""
+    return [path for path in (outlet.feed.path, outlet.feed.section_path) if path]
+
+
 def feed_urls(world: World, port: int) -> list[str]:
     """Return the URLs of all feeds, an outlet's section feed after its main one."""
     urls = []
     for outlet in world.outlets.values():
-        paths = (outlet.feed.path, outlet.feed.section_path)
-        urls += [base_url(outlet, port) + path for path in paths if path]
+        urls += [base_url(outlet, port) + path for path in feed_paths(outlet)]
     return urls
 
 
