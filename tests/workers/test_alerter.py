@@ -25,7 +25,7 @@ def test_a_storyline_rings_once_for_each_rule_that_matches_however_many_outlets_
     watch.rule("strike", "strike")
     first = watch.file("fire", "mill", source="A")
     assert watch.levels() == [("mill", "first")]
-    for outlet in "BCDEFG":
+    for outlet in "BCDE":  # one or two more at once would be a surge
         watch.file("fire", "mill", source=outlet)
     assert watch.levels() == [("big fire", "first")]
     assert len(set(watch.where())) == 1
