@@ -19,7 +19,7 @@ from redis.exceptions import ResponseError, WatchError
 
 from pipeline import metrics
 from pipeline.errors import FencedError, LedgerError, RedisError
-from pipeline.ledger import Ledger, events, redaction, roles
+from pipeline.ledger import Ledger, events, redaction, rejoin, roles
 from pipeline.ledger.roles import Claim
 from pipeline.queues import EVENTS
 from pipeline.records import Event
@@ -49,6 +49,7 @@ class Relay:
         self._redis = client
         self._owner = owner()
         self._token: Claim | None = None
+        self._agreed = False  # ledger and stream, since the role was taken
         self._look_at = NEVER  # when the role is to be taken or renewed
         self._expire_at = NEVER
 
@@ -74,6 +75,9 @@ class Relay:
         if not self._lead(moment):
             return 0
         try:
+            if not self._agreed:
+                with contextlib.suppress(RedisError):  # sinks are told meanwhile; publishing says that it is away
+                    self._agree()
             self._number()
         except FencedError as error:
             log.warning("no longer the active one", error=str(error))
@@ -89,11 +93,55 @@ class Relay:
     def _lead(self, moment: datetime) -> bool:
         """Take or renew the role when it is time to."""
         if is_time(moment, self._look_at, self._settings.leader_seconds):
+            held = self._token
             with self._ledger.write() as tx:
                 self._token = roles.take(tx, ROLE, self._owner, moment, self._settings.leader_seconds)
+            self._agreed &= self._token == held
             pause = STAND_BY_SECONDS if self._token is None else self._settings.leader_seconds / 3
             self._look_at = moment + timedelta(seconds=pause)
         return self._token is not None
+
+    def _agree(self) -> None:
+        """See whether ledger and stream tell the same story; one that was set back meanwhile is led on.
+
+        Once for each time that the role is taken: a ledger is set back by a restart or by another server, and a claim
+        outlasts neither.
+        """
+        last = last_published(self._redis)
+        there = self._published(last)
+        newest = max(there, default=0)
+        while there:
+            with self._ledger.read() as tx:
+                common, end = rejoin.agreed(tx, there), events.last_position(tx)
+                first = next((event.position for event in events.after(tx, 0, 1)), None)
+            if common is not None:
+                # Of the newest in the stream some may have been withdrawn; that the ledger has none there counts.
+                if common < newest or end < last:
+                    self._rejoin(common, last)
+                break
+            if first is None or min(there) <= first:
+                return  # of another ledger, or older than what is kept: publishing says so, or goes on behind it
+            there = self._published(min(there) - 1)
+        self._agreed = True
+
+    def _published(self, last: int) -> dict[int, str]:
+        """The newest entries of the stream up to a position: the ids of their events by position."""
+        try:
+            found: Any = self._redis.xrevrange(EVENTS, max=f"{last}-0", count=BATCH)
+        except ClientError as error:
+            raise RedisError(f"Redis does not answer ({error})") from error
+        return {int(at.split(b"-", 1)[0]): entry[b"id"].decode() for at, entry in found}
+
+    def _rejoin(self, common: int, last: int) -> None:
+        with self._ledger.write() as tx:
+            roles.guard(tx, ROLE, self._token)
+            again = rejoin.rejoin(tx, common, last)
+        log.warning(
+            "the ledger was set back: what it says since is published behind what the stream has",
+            agreed_to=common,
+            stream_ends_at=last,
+            numbered_again=again,
+        )
 
     def _number(self) -> None:
         with self._ledger.read() as tx:  # an idle relay must not take the write lock four times a second
@@ -131,8 +179,8 @@ class Relay:
         if newest is not None and newest < last:
             raise RedisError(
                 f"the Redis stream {EVENTS} ends at {last}, the ledger's events at {newest}: the stream is that of "
-                f"another ledger, or the ledger was set back; delete the stream (DEL {EVENTS}) and it is filled "
-                "again, or point SLUGLINE_REDIS_URL at another database"
+                f"another ledger; delete the stream (DEL {EVENTS}) and it is filled again, or point "
+                "SLUGLINE_REDIS_URL at another database"
             )
         return batch
 

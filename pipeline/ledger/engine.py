@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import (
@@ -29,6 +31,7 @@ INTAKE, DISPATCH, FEEDS = 7_583_002, 7_583_003, 7_583_004  # advisory locks of P
 BUSY_MS = 30_000  # how long a writer waits for another one; transactions are short, so this is only reached in trouble
 IDLE_MS = 120_000  # how long a transaction may do nothing; the longest pause is a clusterer at work on 500 articles
 CONNECT_SECONDS = 10
+_SEVERAL = re.compile(r"(postgresql(?:\+psycopg)?://)([^/?]*@)?([^/?@]*,[^/?@]*)(/[^?]*)?(?:\?(.*))?")
 _TOO_LONG = "54"  # the class of PostgreSQL's errors for what passes a limit, as a text too long for an index does
 
 
@@ -115,7 +118,7 @@ def shown(engine: Engine) -> str:
 def parse(url: str) -> tuple[URL, str]:
     """A database URL and the kind of its database, `sqlite` or `postgresql`. Raises LedgerError when it is neither."""
     try:
-        parsed = make_url(url)
+        parsed = make_url(_with_hosts(url))
         backend = parsed.get_backend_name()
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise LedgerError(
@@ -125,6 +128,19 @@ def parse(url: str) -> tuple[URL, str]:
     if backend not in {"sqlite", "postgresql"}:
         raise LedgerError(f"SLUGLINE_DATABASE_URL: {backend} is not supported; use PostgreSQL or SQLite")
     return parsed, backend
+
+
+def _with_hosts(url: str) -> str:
+    """Several hosts in libpq's form, `HOST:PORT,HOST:PORT`, in the form that SQLAlchemy reads. Of these the one is used
+    that can be written to, unless the URL says otherwise."""
+    found = _SEVERAL.fullmatch(url)
+    if found is None:
+        return url
+    scheme, credentials, hosts, path, query = found.groups()
+    given = [f"host={quote(host, safe=':[]')}" for host in hosts.split(",")]
+    if "target_session_attrs=" not in (query or ""):
+        given.append("target_session_attrs=read-write")
+    return f"{scheme}{credentials or ''}{path or '/'}?{'&'.join([*given, *([query] if query else [])])}"
 
 
 def connect(url: str) -> Ledger:

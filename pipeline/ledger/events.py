@@ -9,8 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, func, select, update
 
+from pipeline.ledger.alert_schema import cursors
 from pipeline.ledger.schema import events
 from pipeline.records import Event
+
+FLOOR = "published"  # the cursor below which no position is given any more (`rejoin`)
 
 
 def append(tx: Connection, type_: str, subject: str, sequence: int, time: datetime, data: Mapping[str, Any]) -> None:
@@ -31,7 +34,7 @@ def number(tx: Connection, limit: int) -> int:
 
     The order of one subject is the order in which it was written, since one process at a time writes it.
     """
-    last = tx.execute(select(func.coalesce(func.max(events.c.position), 0))).scalar_one()
+    last = last_position(tx)
     waiting = tx.execute(
         select(events.c.seq).where(events.c.position.is_(None)).order_by(events.c.seq).limit(limit)
     ).scalars()
@@ -74,7 +77,10 @@ def waiting(tx: Connection) -> int:
 
 
 def last_position(tx: Connection) -> int:
-    return int(tx.execute(select(func.coalesce(func.max(events.c.position), 0))).scalar_one())
+    """The last position that was ever given, as far as is known."""
+    newest = select(func.coalesce(func.max(events.c.position), 0)).scalar_subquery()
+    floor = select(func.coalesce(func.max(cursors.c.position), 0)).where(cursors.c.name == FLOOR).scalar_subquery()
+    return max(int(given) for given in tx.execute(select(newest, floor)).one())
 
 
 def first_position(tx: Connection) -> int | None:
@@ -94,7 +100,7 @@ def expire(tx: Connection, before: datetime, limit: int) -> int:
     # Only the first ones are looked at, not all: positions follow time closely enough, and this runs every minute.
     first = (
         select(events.c.seq, events.c.time)
-        .where(events.c.position < last_position(tx))
+        .where(events.c.position < select(func.max(events.c.position)).scalar_subquery())
         .order_by(events.c.position)
         .limit(limit)
         .subquery()

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from pipeline.errors import LedgerError
-from pipeline.ledger import Ledger, open_ledger
+from pipeline.ledger import Ledger, connect, open_ledger
+from pipeline.ledger.engine import parse
 
 OPENED_AND_CLOSED = """
 import sys
@@ -65,6 +66,30 @@ def test_a_plain_postgresql_url_finds_the_driver_that_is_installed(postgres_url:
     ledger = open_ledger(postgres_url.replace("postgresql+psycopg", "postgresql"))
     assert ledger.engine.dialect.driver == "psycopg"
     ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "session"),
+    [
+        ("postgresql://u:p%40s@a:5432,b/db", ("a:5432", "b"), "read-write"),
+        ("postgresql+psycopg://a,b:6432/db?sslmode=require", ("a", "b:6432"), "read-write"),
+        ("postgresql://u:p@[::1]:5432,b/db?target_session_attrs=any", ("[::1]:5432", "b"), "any"),
+    ],
+)
+def test_several_hosts_are_those_of_a_server_and_its_stand_bys(url: str, hosts: tuple[str, ...], session: str) -> None:
+    parsed, backend = parse(url)
+    assert backend == "postgresql"
+    assert parsed.database == "db"
+    assert (parsed.query["host"], parsed.query["target_session_attrs"]) == (hosts, session)
+    assert parsed.password in {None, "p@s", "p"}
+    assert "p@s" not in parsed.render_as_string(hide_password=True)
+
+
+def test_of_several_hosts_one_that_answers_is_used(postgres_url: str, tmp_path: Path) -> None:
+    base, _, folder = postgres_url.partition("?host=")
+    url = f"{base}?host={tmp_path}&host={folder}&target_session_attrs=read-write"
+    with contextlib.closing(connect(url)) as ledger, ledger.read() as tx:
+        assert tx.execute(text("SELECT 1")).scalar_one() == 1
 
 
 def test_text_that_no_database_takes_is_made_storable(ledger: Ledger) -> None:
