@@ -32,6 +32,8 @@ LEDGER_FILE = "slugline.db"
 LEAST_RETENTION_DAYS = 45.0  # filing remembers 30 days, and a restart reads them
 NO_CONTACT = "operator contact not set"
 """Part of the User-Agent as it is shipped."""
+SECRETS = frozenset({"api_token"})
+"""Settings that are shown nowhere; passwords within URLs are masked wherever those are shown."""
 
 
 def _default_data_dir() -> Path:

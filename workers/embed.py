@@ -88,6 +88,7 @@ def _record(tx: Connection, claim: work.Claim, made: Vector | str, version: str,
     try:
         if not isinstance(made, str):
             work.finish_embed(tx, claim, version, storylines.pack(made), now())
+            log.debug("embedded", article=claim.id)
             return "embedded"
         reason = "text-missing" if made == TEXT_MISSING else "embedding-failed"
         log.error("not embedded", article=claim.id, url=claim.url, error=made)

@@ -199,6 +199,7 @@ class Batch:
         except LeaseLostError as error:
             log.warning("too late", article=claim.id, error=str(error))
             ending = "lease-lost"
+        log.debug("looked at", article=claim.id, ending=ending)
         self._count(ending)
 
     def compare(self, claim: Claim, page: Extraction) -> Change | None:
@@ -335,10 +336,9 @@ class Fetcher:
                 found: Read | None = await self._read("feed-text", hint, Asked.of(claim))
                 if found is not None:
                     return await self._compared(claim, found)
-        log.info("fetch failed", article=claim.id, url=claim.url, reason=error.reason, retry_in=delay)
         if error.reason in NO_PAGE or error.reason == "robots":
             return self._rejected(claim, error)
-
+        log.info("fetch failed", article=claim.id, url=claim.url, reason=error.reason, retry_in=delay)
         return self._tallied(endings.failure(claim, error, delay, response), kind)
 
     def _tallied(self, failure: Ending, kind: str) -> Ending:
@@ -351,6 +351,7 @@ class Fetcher:
 
     def _rejected(self, claim: Claim, error: FetchError | RejectedError) -> Ending:
         self._batch.tally.count(metrics.REJECTED, reason=error.reason)
+        log.info("no article", article=claim.id, url=claim.url, reason=error.reason)
         return endings.rejection(claim, error.reason, str(error))
 
     async def _read(self, name: str, *args: object) -> T:

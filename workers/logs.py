@@ -1,15 +1,20 @@
-"""Logs: one line an event, for people or as JSON; secrets in URLs are masked."""
+"""Logs: one line an event, for people or as JSON, with the ids of the article, feed or storyline that it is about.
+
+Secrets are masked. What becomes of each article that goes well is told at the level debug: three lines an article.
+"""
 
 from __future__ import annotations
 
 import logging
+import platform
 import sys
 from collections.abc import MutableMapping
+from importlib import metadata
 from typing import Any, TextIO
 
 import structlog
 
-from pipeline.settings import Settings
+from pipeline.settings import SECRETS, Settings
 from pipeline.urls import mask
 
 
@@ -46,6 +51,25 @@ def configure(settings: Settings, service: str, output: TextIO | None = None) ->
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for noisy in ("aiohttp", "trafilatura", "htmldate", "sentence_transformers", "rq.worker", "rq.job"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def begin(settings: Settings) -> None:
+    """Say once what this process runs with: versions, ledger, Redis, and every setting that was given."""
+    given = {name: _shown(name, getattr(settings, name)) for name in sorted(settings.model_fields_set)}
+    get("settings").info(
+        "starting",
+        version=metadata.version("slugline"),
+        python=platform.python_version(),
+        ledger=settings.ledger_url,
+        redis=settings.valkey_url,
+        settings=given,
+    )
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name in SECRETS:
+        return "***" if value else ""
+    return value if isinstance(value, int | float) else mask(str(value))
 
 
 class _Masking(logging.Formatter):

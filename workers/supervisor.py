@@ -118,6 +118,7 @@ class _Run:
         self._log_file = _log_file(settings) if view.live else None
         if self._log_file is not None:  # a line between would tear the live view
             logs.configure(settings, "supervisor", io.TextIOWrapper(self._log_file, line_buffering=True))
+        logs.begin(settings)
         self._children = Children(environment, self._log_file)
         self._stop = process.Stop.on_signals()
         self._began = time.monotonic()

@@ -58,6 +58,7 @@ def _begin(service: str) -> Settings:
     process.follow_parent()
     settings = load()
     logs.configure(settings, service)
+    logs.begin(settings)
     return settings
 
 

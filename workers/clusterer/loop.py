@@ -342,7 +342,9 @@ class Clusterer:
             lead=lead,
             now=moment,
         )
-        return "original" if decision.copy_of is None else "duplicate"
+        kind = "original" if decision.copy_of is None else "duplicate"
+        log.debug("article filed", article=article.id, storyline=storyline, kind=kind)
+        return kind
 
     def _tell_again(self, tx: Connection, article: Article, place: storylines.Place, moment: datetime) -> str:
         """A new version of an article that was filed: it stays where it is, and only what is told changes.
