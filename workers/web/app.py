@@ -45,6 +45,7 @@ from workers.web import (
     pages,
     rules,
     searching,
+    sinkpages,
     sinks,
     websub,
 )
@@ -133,6 +134,7 @@ def create_app(
     app.include_router(listing.router)
     app.include_router(pages.router)
     app.include_router(feedpages.router)
+    app.include_router(sinkpages.router)
     app.include_router(opspages.router)
     app.include_router(corrections.router)
     if settings.public_url:
