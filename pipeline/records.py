@@ -300,6 +300,18 @@ class Sink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What is held back for a sink of a subject: so many events from a position on, since a time. `error` is why the
+    event before them was not taken; empty: it was meanwhile, and these follow."""
+
+    subject: str
+    position: int
+    events: int
+    since: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """An event that a sink is to be told of: since when it waits, and when the next attempt is due."""
 

@@ -183,7 +183,10 @@ class Deliverer:
             if held is None:
                 return
             # One turn's failures are one: they were under way together and say the same of the sink.
-            failures = held.failures + 1 if failed and not taken else 0
+            failures = 0
+            if failed and not taken:
+                refused = deliveries.refused(tx, sink.id)
+                failures = delivery.failures(held, [one.delivery for one in failed], refused)
             after = max((one.attempt.after or 0.0 for one in failed), default=0.0)
             dead = sum(one.state == "dead" for one in outcomes)
             values: dict[str, Any] = {

@@ -55,7 +55,7 @@ def _untold(tx: Connection, last: int) -> int:
     """Deliveries that wait, and events that were not looked at for a sink. One that does not answer is not waited for
     once it is only probed."""
     answering = [sink for sink in sinks.every(tx) if sink.state == "active" and sink.failures < BREAKER]
-    return sum(max(0, last - sink.read_to) + deliveries.waiting(tx, sink.id) for sink in answering)
+    return sum(max(0, last - sink.read_to) + deliveries.hopeful(tx, sink.id, BREAKER) for sink in answering)
 
 
 def summary(ledger: Ledger, seconds: float) -> dict[str, Any]:

@@ -15,12 +15,13 @@ from pipeline.errors import FetchError, InputError
 from pipeline.http.guard import Guard, GuardedResolver, Resolver
 from pipeline.http.targets import prepare
 from pipeline.ledger import sinks
-from pipeline.records import Attempt, Event, Sink
+from pipeline.records import Attempt, Event, Held, Sink
 from pipeline.settings import Settings
 from workers import alerting, deliverer, notifier
 from workers.process import now
 
 NAME_CHARS = 100
+HELD = 20  # subjects that are shown of those of which something is held back
 TEST = alerting.TEST
 """The type of the event by which a sink is tried; it is in no log."""
 
@@ -124,8 +125,8 @@ def shown(sink: Sink) -> str:
     return f"{sink.url.partition('://')[0]}://***" if sink.kind == notifier.KIND else urls.mask(sink.url)
 
 
-def view(sink: Sink, waiting: datetime | None = None) -> dict[str, Any]:
-    """A sink without its secrets; `waiting` is since when something waits for it."""
+def view(sink: Sink, waiting: datetime | None = None, held: Sequence[Held] = ()) -> dict[str, Any]:
+    """A sink without its secrets; `waiting` is since when something waits for it, `held` what is held back."""
     return {
         "id": sink.id,
         "name": sink.name,
@@ -137,6 +138,8 @@ def view(sink: Sink, waiting: datetime | None = None) -> dict[str, Any]:
         "reason": sink.reason,
         "read_to": sink.read_to,
         "waiting_since": waiting.isoformat() if waiting else None,
+        "held_back": sum(one.events for one in held),
+        "held": [{"subject": one.subject, "events": one.events, "why": why(one)} for one in held[:HELD]],
         "failures": sink.failures,
         "rest_until": sink.rest_until.isoformat() if sink.rest_until else None,
         "delivered": sink.delivered,
@@ -146,3 +149,10 @@ def view(sink: Sink, waiting: datetime | None = None) -> dict[str, Any]:
         "last_error": sink.last_error,
         "created": sink.created.isoformat() if sink.created else None,
     }
+
+
+def why(one: Held) -> str:
+    """Why events are held back, in words."""
+    if one.error:
+        return f"the event before is not taken ({one.error}), and a subject is told in order"
+    return "the event before was taken or given up; they follow"

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from pipeline.alerts import alertmanager
-from pipeline.records import Attempt, Event, Sink
+from pipeline.records import Attempt, Delivery, Event, Sink
 
 CALLS = alertmanager.TYPES
 """What sinks that ring people are told of, unless they ask for more."""
@@ -78,6 +78,19 @@ def rest(failures: int, after: float | None, now: datetime, jitter: float) -> da
         probe = min(PROBE_SECONDS * 2 ** min(failures - BREAKER, 20), PROBE_MOST_SECONDS)
         pause = max(pause, probe * (0.75 + jitter / 4))
     return now + timedelta(seconds=pause) if pause else None
+
+
+def failures(sink: Sink, failed: Sequence[Delivery], refused: int) -> int:
+    """The failures in a row of a sink after a turn in which it took nothing and refused these; `refused` is of how many
+    subjects it refuses an event by now.
+
+    What it refuses while it takes others says nothing new of it. Where one subject is refused and nothing else was
+    tried, nobody knows whether it is the subject or the sink: others are tried as soon as they come.
+    """
+    last = sink.last_success
+    if all(one.attempts and last is not None and last > one.since for one in failed):
+        return sink.failures
+    return sink.failures + 1 if refused > 1 else min(sink.failures + 1, max(sink.failures, BREAKER - 1))
 
 
 def at_once(sink: Sink, most: int) -> int:

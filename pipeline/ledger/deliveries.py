@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from pipeline.ledger import events, sinks
+from pipeline.ledger import events, held, sinks
 from pipeline.ledger.events import from_row
 from pipeline.ledger.schema import events as log
 from pipeline.ledger.sinktables import deliveries
@@ -34,40 +34,25 @@ class Outcome:
 def fill(tx: Connection, sink: Sink, now: datetime, wanted: Callable[[Sink, Event], bool]) -> tuple[int, int]:
     """Have the next events wait for a sink, as far as there is room. Returns how many do, and how many positions of
     the log were dropped before the sink came to them (its `lost`)."""
-    room = WINDOW - waiting(tx, sink.id)
-    if room <= 0:
-        return 0, 0
-    found = events.after(tx, sink.read_to, min(LOOK, room * 4))
-    if not found:  # none is: of those that expire the newest stays. To ask for it now could find one just published
-        return 0, 0
-    lost = max(0, (found[0].position or 0) - sink.read_to - 1)
-    rows: list[dict[str, Any]] = []
+    window = held.window(tx, sink, now, wanted)
+    room = WINDOW - window.used
+    # Empty though it should not be: of those that expire the newest stays. To ask for it now could find one just
+    # published.
+    found = events.after(tx, sink.read_to, min(LOOK, room * 4)) if room > 0 else []
+    lost = window.lost + (max(0, (found[0].position or 0) - sink.read_to - 1) if found else 0)
+    chosen: list[Event] = []
     read_to = sink.read_to
     for event in found:
-        if len(rows) >= room:
+        if len(chosen) >= room:
             break
         read_to = event.position or read_to
-        if wanted(sink, event):
-            rows.append(_row(sink.id, event, now))
-    if rows:
-        # A clock or a replay may have brought one here already.
-        positions = [row["position"] for row in rows]
-        tx.execute(delete(deliveries).where(deliveries.c.sink_id == sink.id, deliveries.c.position.in_(positions)))
-        tx.execute(insert(deliveries), rows)
-    sinks.save(tx, sink.id, {"read_to": read_to, "lost": sink.lost + lost})
-    return len(rows), lost
-
-
-def _row(sink_id: int, event: Event, now: datetime) -> dict[str, Any]:
-    return {
-        "sink_id": sink_id,
-        "event_id": event.id,
-        "position": event.position,
-        "type": event.type,
-        "subject": event.subject,
-        "since": now,
-        "due": now,
-    }
+        if wanted(sink, event) and window.place(event, now):
+            chosen.append(event)
+    held.put(tx, sink.id, [(event, now) for event in chosen], now)
+    window.save(tx)
+    if found or lost:
+        sinks.save(tx, sink.id, {"read_to": read_to, "lost": sink.lost + lost})
+    return window.filled + len(chosen), lost
 
 
 def waiting(tx: Connection, sink_id: int) -> int:
@@ -78,6 +63,20 @@ def count(tx: Connection, sink_id: int, state: str) -> int:
     """How many deliveries to a sink are in a state."""
     chosen = (deliveries.c.sink_id == sink_id) & (deliveries.c.state == state)
     return int(tx.execute(select(func.count()).select_from(deliveries).where(chosen)).scalar_one())
+
+
+def refused(tx: Connection, sink_id: int) -> int:
+    """Of how many subjects an event was tried, and was neither taken nor given up."""
+    chosen = (deliveries.c.sink_id == sink_id) & (deliveries.c.state == "waiting") & (deliveries.c.attempts > 0)
+    return int(tx.execute(select(func.count(deliveries.c.subject.distinct())).where(chosen)).scalar_one())
+
+
+def hopeful(tx: Connection, sink_id: int, attempts: int) -> int:
+    """How many deliveries wait of subjects of which no event was refused so many times."""
+    tried = func.max(deliveries.c.attempts)
+    waiting = (deliveries.c.sink_id == sink_id) & (deliveries.c.state == "waiting")
+    rows = select(func.count().label("number")).where(waiting).group_by(deliveries.c.subject).having(tried < attempts)
+    return sum(tx.execute(rows).scalars())
 
 
 def next_due(tx: Connection, sink_id: int) -> tuple[datetime, datetime] | None:
@@ -180,15 +179,17 @@ def listed(
 def replay(tx: Connection, delivery_id: int, now: datetime) -> bool:
     """Have a delivery that ended wait again, under the same id. Returns False when there is none that ended."""
     ended = (deliveries.c.id == delivery_id) & (deliveries.c.state != "waiting")
-    again = {"state": "waiting", "attempts": 0, "since": now, "due": now, "ended": None}
-    return tx.execute(update(deliveries).where(ended).values(**again)).rowcount == 1
+    return tx.execute(update(deliveries).where(ended).values(**_again(now))).rowcount == 1
 
 
 def replay_dead(tx: Connection, sink_id: int, now: datetime) -> int:
     """Have all that was given up wait again. Returns how many."""
     dead = (deliveries.c.sink_id == sink_id) & (deliveries.c.state == "dead")
-    again = {"state": "waiting", "attempts": 0, "since": now, "due": now, "ended": None}
-    return tx.execute(update(deliveries).where(dead).values(**again)).rowcount
+    return tx.execute(update(deliveries).where(dead).values(**_again(now))).rowcount
+
+
+def _again(now: datetime) -> dict[str, Any]:
+    return {"state": "waiting", "attempts": 0, "since": now, "due": now, "ended": None, "replayed": True}
 
 
 def oldest_waiting(tx: Connection) -> list[tuple[int, datetime]]:

@@ -53,6 +53,14 @@ def after(
     return [from_row(row) for row in rows]
 
 
+def of_subject(tx: Connection, subject: str, first: int, last: int, limit: int) -> list[Event]:
+    """Events of a subject with positions from `first` to `last`, in order."""
+    between = (events.c.position >= first) & (events.c.position <= last)
+    # By sequence, which has an index with the subject: that of positions would lead through all other subjects.
+    chosen = select(events).where(events.c.subject == subject, between).order_by(events.c.sequence).limit(limit)
+    return [from_row(row) for row in tx.execute(chosen).mappings()]
+
+
 def latest(tx: Connection, limit: int, *, types: Collection[str] = ()) -> list[Event]:
     """The newest published events, oldest first; only of these types where any are given."""
     chosen = _of(select(events).where(events.c.position.is_not(None)), types, ())

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.errors import InputError
-from pipeline.ledger import events
-from pipeline.ledger.sinktables import deliveries, sinks
+from pipeline.ledger import events, held
+from pipeline.ledger.sinktables import deliveries, held_subjects, sinks
 from pipeline.records import Sink
 
 Secret = tuple[str, datetime | None]
@@ -90,14 +90,17 @@ def set_state(tx: Connection, sink_id: int, state: str, reason: str) -> None:
 
 
 def remove(tx: Connection, sink_id: int) -> None:
-    tx.execute(delete(deliveries).where(deliveries.c.sink_id == sink_id))
+    for table in (deliveries, held_subjects):
+        tx.execute(delete(table).where(table.c.sink_id == sink_id))
     tx.execute(delete(sinks).where(sinks.c.id == sink_id))
 
 
-def rewind(tx: Connection, sink: Sink, position: int) -> None:
-    """Have a sink told once more, under the same ids and in order, of all that lies behind a position."""
+def rewind(tx: Connection, sink: Sink, position: int, wanted: held.Wanted) -> None:
+    """Have a sink told once more, under the same ids and in order, of all that lies behind a position. `wanted` says
+    whether it is told of an event."""
     behind = (deliveries.c.sink_id == sink.id) & (deliveries.c.position > position)
     tx.execute(delete(deliveries).where(behind))
+    held.rewind(tx, sink, min(position, sink.read_to), wanted)
     save(tx, sink.id, {"read_to": min(position, sink.read_to)})
 
 

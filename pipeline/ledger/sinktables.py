@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Float, ForeignKey, Index, Integer, Table, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    UniqueConstraint,
+    false,
+    text,
+)
 
 from pipeline.ledger.columns import CleanText, Id, UtcDateTime
 from pipeline.ledger.schema import metadata
@@ -49,7 +62,18 @@ deliveries = Table(
     Column("seconds", Float),
     Column("error", CleanText, nullable=False, server_default=""),
     Column("answer", CleanText, nullable=False, server_default=""),
+    Column("replayed", Boolean, nullable=False, server_default=false()),  # it had ended; a person wants it told again
     UniqueConstraint("sink_id", "position"),
     Index(None, "sink_id", "state", "position"),
     sqlite_autoincrement=True,
+)
+
+held_subjects = Table(
+    "held_subjects",  # of which a sink refuses an event: what follows waits in the log
+    metadata,
+    Column("sink_id", Id, ForeignKey("sinks.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("subject", CleanText, primary_key=True),
+    Column("position", BigInteger, nullable=False),  # of the first event that is held back
+    Column("events", Integer, nullable=False),  # that are held back, of those that the sink is told of
+    Column("since", UtcDateTime, nullable=False),
 )

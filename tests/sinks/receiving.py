@@ -58,6 +58,7 @@ def receiver(answer: Callable[[BaseHTTPRequestHandler], None] | None = None) -> 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         status = 0
+        body = b""
 
         def send_response(self, code: int, message: str | None = None) -> None:
             self.status = code
@@ -65,7 +66,7 @@ def receiver(answer: Callable[[BaseHTTPRequestHandler], None] | None = None) -> 
 
         def do_POST(self) -> None:
             nonlocal under_way
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.body = body = self.rfile.read(int(self.headers["Content-Length"]))
             with lock:
                 under_way += 1
                 made.asked += 1

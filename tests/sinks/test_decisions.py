@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from pipeline.alerts import delivery, signing
 from pipeline.errors import InputError
-from pipeline.records import Attempt, Event, Sink
+from pipeline.records import Attempt, Delivery, Event, Sink
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FAILED = Attempt(error="answered 500", status=500)
@@ -93,3 +93,22 @@ def test_both_secrets_of_a_rotation_verify_and_the_old_one_ends() -> None:
 def test_a_weak_secret_is_refused(secret: str) -> None:
     with pytest.raises(InputError, match="24 to 64 bytes"):
         signing.check_secret(secret)
+
+
+def test_what_is_refused_while_others_are_taken_is_not_held_against_the_sink() -> None:
+    def one(attempts: int) -> Delivery:
+        return Delivery(id=1, event=event("storyline.grew"), attempts=attempts, since=NOON, due=NOON)
+
+    since, before = NOON + timedelta(minutes=1), NOON - timedelta(minutes=1)
+    full = delivery.BREAKER
+    for last, attempts, failures, refused, counted in (
+        (None, 0, 3, 1, 4),
+        (None, 0, full - 1, 1, full - 1),  # one subject alone opens no breaker
+        (None, 0, full + 2, 1, full + 2),  # nor closes it
+        (None, 0, full - 1, 2, full),
+        (since, 3, 0, 5, 0),  # others were taken while this one waited
+        (since, 0, 0, 5, 1),
+        (before, 3, 0, 5, 1),
+    ):
+        asked = sink(failures=failures, last_success=last)
+        assert delivery.failures(asked, [one(attempts)], refused) == counted

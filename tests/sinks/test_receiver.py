@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.alerts import signing
+from pipeline.alerts.delivery import wanted
 from pipeline.ledger import Ledger, sinks
 from tests.sinks.test_deliverer import Clock, deliver, happen, held, sink
 from workers.process import now
@@ -58,7 +59,7 @@ def test_it_takes_each_event_once_however_often_it_is_told(
         deliver(sqlite_ledger, clock)
         assert seen(tmp_path / "mine.db") == ids
         with sqlite_ledger.write() as tx:
-            sinks.rewind(tx, sinks.need(tx, "desk"), 0)
+            sinks.rewind(tx, sinks.need(tx, "desk"), 0, wanted)
         deliver(sqlite_ledger, clock)
         assert held(sqlite_ledger).delivered == 6
         assert seen(tmp_path / "mine.db") == ids

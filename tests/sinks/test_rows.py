@@ -34,7 +34,7 @@ def test_rows_are_bounded_lost_events_are_counted_and_a_replay_tells_them_again(
         assert deliveries.waiting(tx, sink.id) == 0
         assert len(deliveries.listed(tx, 1000, sink_id=sink.id)) == KEPT_DONE
     with ledger.write() as tx:
-        sinks.rewind(tx, sinks.need(tx, "desk"), 10)
+        sinks.rewind(tx, sinks.need(tx, "desk"), 10, wanted)
         events.expire(tx, LATER, 20)
         filled, lost = deliveries.fill(tx, sinks.need(tx, "desk"), LATER, wanted)
         assert (filled, lost, sinks.need(tx, "desk").lost) == (WINDOW, 10, 10)

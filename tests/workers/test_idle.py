@@ -13,6 +13,7 @@ from pipeline.alerts.delivery import BREAKER, wanted
 from pipeline.ledger import Ledger, deliveries, events, sinks
 from pipeline.ledger.deliveries import Outcome
 from pipeline.ledger.schema import storylines
+from pipeline.ledger.sinktables import deliveries as rows
 from pipeline.records import Attempt
 from tests.workers.wire import NOON, VERSION, embedded
 from workers import idle
@@ -51,6 +52,11 @@ def test_a_sink_is_waited_for_while_it_answers(ledger: Ledger, client: redis.Red
     assert idle.standing(ledger, client, NOON).untold == 0, "nobody waits for one that does not answer"
     with ledger.write() as tx:
         sinks.save(tx, sink.id, {"failures": 0})
+        tx.execute(update(rows).values(attempts=BREAKER))
+    assert idle.standing(ledger, client, NOON).untold == 0, "nor for what is refused again and again"
+    with ledger.write() as tx:
+        tx.execute(update(rows).values(attempts=1))
+        assert deliveries.hopeful(tx, sink.id, BREAKER) == 1
         done = [Outcome(one, Attempt(status=200), "done", NOON) for one in deliveries.queue(tx, sink.id)]
         deliveries.record(tx, sink.id, done, NOON)
     assert idle.standing(ledger, client, NOON).untold == 0

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.alerts.delivery import wanted
 from pipeline.alerts.events import DECLARED, SOURCE, envelope
 from pipeline.errors import LedgerError, UsageError
 from pipeline.ledger import Ledger, events, sinks
@@ -86,7 +87,7 @@ def replay(
         with ledger() as (_, opened):
             position = _position(opened, after)
             with opened.write() as tx:
-                sinks.rewind(tx, sinks.need(tx, sink), position)
+                sinks.rewind(tx, sinks.need(tx, sink), position, wanted)
         typer.echo(f"{sink} is told once more of what lies behind {after}, under the same ids")
         return
     with ledger() as (settings, opened):

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.errors import InputError, UsageError
-from pipeline.ledger import deliveries
+from pipeline.ledger import deliveries, held
 from pipeline.ledger import sinks as table
 from workers import sinkview
 from workers.cli.common import AsJson, ledger, plain, print_json, print_table
@@ -84,11 +84,11 @@ def add(
 def list_(as_json: AsJson = False) -> None:
     with ledger() as (_, opened), opened.read() as tx:
         waiting = dict(deliveries.oldest_waiting(tx))
-        found = [sinkview.view(one, waiting.get(one.id)) for one in table.every(tx)]
+        found = [sinkview.view(one, waiting.get(one.id), held.listed(tx, one.id)) for one in table.every(tx)]
     if as_json:
         print_json(found)
         return
-    columns = ("name", "kind", "url", "state", "waiting_since", "delivered", "dead", "lost", "last_error")
+    columns = ("name", "kind", "url", "state", "waiting_since", "held_back", "delivered", "dead", "lost", "last_error")
     print_table(columns, [tuple(one[column] for column in columns) for one in found])
 
 
@@ -96,12 +96,13 @@ def list_(as_json: AsJson = False) -> None:
 def show(name: Name, as_json: AsJson = False) -> None:
     with ledger() as (_, opened), opened.read() as tx:
         sink = table.need(tx, name)
-        shown = sinkview.view(sink, dict(deliveries.oldest_waiting(tx)).get(sink.id))
+        shown = sinkview.view(sink, dict(deliveries.oldest_waiting(tx)).get(sink.id), held.listed(tx, sink.id))
         rows = deliveries.listed(tx, 20, sink_id=sink.id)
     if as_json:
         print_json({**shown, "deliveries": rows})
         return
-    for key, value in shown.items():
+    lines = [f"{one['events']} of {one['subject']}: {one['why']}" for one in shown.pop("held")]
+    for key, value in {**shown, **{f"held {place}": line for place, line in enumerate(lines, start=1)}}.items():
         typer.echo(f"{key:<13} {'' if value is None else plain(str(value))}".rstrip())
     if rows:
         typer.echo("")

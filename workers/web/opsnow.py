@@ -14,12 +14,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipeline import history
 from pipeline.errors import LedgerError, RedisError
 from pipeline.history import Sample
-from pipeline.ledger import Ledger, articles, dead, deliveries, feed_list, roles, sinks, troubles
+from pipeline.ledger import Ledger, articles, dead, deliveries, feed_list, held, roles, sinks, troubles
 from pipeline.ledger.feed_list import Choice
 from pipeline.pressure import Hold
-from pipeline.records import ArticleState, Feed
+from pipeline.records import ArticleState, Feed, Held
 from pipeline.settings import Settings
 from pipeline.urls import mask
+from workers import sinkview
 from workers.web import crew, feedrows, opsview, show
 from workers.web.crew import Hand
 from workers.web.measure import Measure
@@ -132,15 +133,22 @@ def _deliveries(tx: Connection) -> list[Trouble]:
     since = dict(deliveries.oldest_waiting(tx))
     found: list[Trouble] = []
     for one in sinks.every(tx):
-        dead_ones = deliveries.count(tx, one.id, "dead")
+        dead_ones, back = deliveries.count(tx, one.id, "dead"), held.listed(tx, one.id)
         if one.state == "disabled":
             found.append(Trouble("bad", f"{one.name} is told nothing any more: {one.reason}", one.last_success))
-        elif one.state == "active" and (one.failures or dead_ones):
+        elif one.state == "active" and (one.failures or dead_ones or back):
             given_up = f"; {show.counted(dead_ones, 'delivery was', 'deliveries were')} given up" if dead_ones else ""
-            why = one.last_error if one.failures else "it answers again"
+            why = one.last_error if one.failures else _held_back(back) if back else "it answers again"
             way_out = f"see “slugline sinks show {one.name}”"
             found.append(Trouble("warn", f"{one.name}: {why}{given_up}", since.get(one.id), way_out))
     return found
+
+
+def _held_back(back: Sequence[Held]) -> str:
+    """What a sink that takes other events is not told yet."""
+    of = back[0].subject if len(back) == 1 else f"{len(back)} subjects"
+    events = show.counted(sum(one.events for one in back), "event", "events")
+    return f"{events} of {of} held back, since {sinkview.why(back[0])}"
 
 
 def _of_redis(

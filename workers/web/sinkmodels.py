@@ -19,6 +19,14 @@ Template = Annotated[str, StringConstraints(min_length=1, max_length=TEMPLATE_CH
 Types = Annotated[list[Annotated[Line, StringConstraints(min_length=1, max_length=100)]], Field(max_length=100)]
 
 
+class HeldView(BaseModel):
+    """What is held back of a subject."""
+
+    subject: str
+    events: int
+    why: str
+
+
 class SinkView(BaseModel):
     id: int
     name: str
@@ -30,6 +38,10 @@ class SinkView(BaseModel):
     reason: str
     read_to: int = Field(description="Position up to which events were looked at for it.")
     waiting_since: datetime | None
+    held_back: int = Field(
+        description="Events that wait in the log since one before them, of the same subject, is not taken."
+    )
+    held: list[HeldView] = Field(description="Of which subjects, those with most first; the first twenty.")
     failures: int = Field(description="In a row.")
     rest_until: datetime | None = Field(description="Nothing is sent before then.")
     delivered: int

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query
 from sqlalchemy import Connection
 
-from pipeline.ledger import deliveries, sinks
+from pipeline.alerts import delivery
+from pipeline.ledger import deliveries, held, sinks
 from pipeline.records import Sink
 from workers import sinkview
 from workers.web import api, models, sinkmodels
@@ -95,7 +96,7 @@ def replay_to_sink(here: Here, sink_id: Id, wanted: sinkmodels.Replay) -> sinkmo
     with here.ledger.write() as tx:
         sink = _one(tx, sink_id)
         if wanted.after is not None:
-            sinks.rewind(tx, sink, wanted.after)
+            sinks.rewind(tx, sink, wanted.after, delivery.wanted)
             return sinkmodels.Replayed(waiting=None)
         return sinkmodels.Replayed(waiting=deliveries.replay_dead(tx, sink.id, here.clock()))
 
@@ -131,4 +132,4 @@ def _one(tx: Connection, sink_id: int) -> Sink:
 
 def _view(tx: Connection, sink: Sink) -> sinkmodels.SinkView:
     due = deliveries.next_due(tx, sink.id)
-    return sinkmodels.SinkView.model_validate(sinkview.view(sink, due[1] if due else None))
+    return sinkmodels.SinkView.model_validate(sinkview.view(sink, due[1] if due else None, held.listed(tx, sink.id)))
