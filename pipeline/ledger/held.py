@@ -109,7 +109,7 @@ def window(tx: Connection, sink: Sink, now: datetime, wanted: Wanted) -> Window:
 
 def _read(tx: Connection, sink_id: int) -> Window:
     counted = select(
-        deliveries.c.subject, func.count().label("count"), func.max(deliveries.c.attempts).label("attempts")
+        deliveries.c.subject, func.count().label("number"), func.max(deliveries.c.attempts).label("attempts")
     )
     waiting = (deliveries.c.sink_id == sink_id) & (deliveries.c.state == "waiting")
     rows = tx.execute(counted.where(waiting).group_by(deliveries.c.subject)).all()
@@ -117,7 +117,7 @@ def _read(tx: Connection, sink_id: int) -> Window:
     held = {row.subject: _Back(row.position, row.events, row.since) for row in backs}
     refused = {row.subject for row in rows if row.attempts}
     share = max(FEWEST, min(ROWS, TOGETHER // max(1, len(refused | held.keys()))))
-    return Window(sink_id, share, {row.subject: row.count for row in rows}, refused, held)
+    return Window(sink_id, share, {row.subject: row.number for row in rows}, refused, held)
 
 
 def _surplus(tx: Connection, sink_id: int, subject: str, share: int) -> list[int]:
