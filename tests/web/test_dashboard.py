@@ -23,6 +23,10 @@ PATIENCE = 90_000  # ms; the demo takes in its backlog within seconds on a machi
 expect.set_options(timeout=PATIENCE)
 QUESTION = "phone conversation with Caracas' leader"
 CALL = "phone call with Maduro"
+PAGES = (
+    *("/", "/?outlet=x", "/storylines/1", "/storylines/1?edit=true"),
+    *("/ops", "/ops/dead", "/feeds", "/feeds/1", "/ops/sinks"),
+)
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 PROBE = """
 window.__violations = [];
@@ -206,7 +210,7 @@ def test_everything_is_read_and_corrected_without_javascript(site: Site) -> None
 
 def test_nothing_is_wider_than_a_phone(site: Site) -> None:
     with site.page(viewport=PHONE) as page:
-        for address in ("/", "/?outlet=x", "/storylines/1", "/storylines/1?edit=true", f"/?q={QUESTION}"):
+        for address in (*PAGES, f"/?q={QUESTION}"):
             page.goto(address)
             page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], address
@@ -227,7 +231,7 @@ def test_the_keyboard_goes_from_storyline_to_storyline(site: Site) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(site: Site, scheme: str) -> None:
     with site.page(color_scheme=scheme) as page:
-        for address in ("/", "/?outlet=x", f"/?q={QUESTION}", "/storylines/1", "/storylines/1?edit=true"):
+        for address in (*PAGES, f"/?q={QUESTION}"):
             page.goto(address)
             page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
             found = Axe().run(page).response["violations"]
