@@ -131,8 +131,12 @@ class Again:
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self._settings, self._ledger = settings, ledger
         self._due: dict[int, datetime] = {}
+        self._seen: set[int] = set()  # Alertmanagers: of others the ledger is not asked
 
     def due(self, sink: Sink, moment: datetime) -> bool:
+        """Whether it is time to tell this sink what stands; always false for what is no Alertmanager."""
+        if sink.kind == KIND:
+            self._seen.add(sink.id)
         if sink.kind != KIND or delivery.rests(sink, moment):
             return False
         at = self._due.get(sink.id)
@@ -140,6 +144,8 @@ class Again:
 
     async def tell(self, http: Client, sink_id: int, moment: datetime) -> None:
         """Tell what stands, where that is due. What is not taken is tried again in a minute, and is no failure."""
+        if sink_id not in self._seen:
+            return
         sink, standing_now = await asyncio.to_thread(self._read, sink_id, moment)
         if sink is None:
             return

@@ -115,7 +115,7 @@ class Deliverer:
         with self._ledger.read() as tx:
             last = events.last_position(tx)
             found = [(sink, deliveries.next_due(tx, sink.id)) for sink in sinks.every(tx) if sink.state == "active"]
-        return [sink.id for sink, due in found if _is_due(sink, due, last, moment) or self._again.due(sink, moment)]
+        return [sink.id for sink, due in found if self._again.due(sink, moment) or _is_due(sink, due, last, moment)]
 
     async def _lane(self, http: Ways, sink_id: int) -> None:
         try:
