@@ -113,7 +113,7 @@ def show_storyline(
         if found.id != storyline_id:
             return RedirectResponse(request.url_for("show_storyline", storyline_id=found.id).path, 301)
         page = queries.coverage_page(tx, storyline_id, limit=limit, cursor=cursor)
-        told = digest.of(tx, found) if cursor is None else None
+        told = digest.of(tx, found, here.told) if cursor is None else None
     coverage = [models.Coverage.of(item, storyline_id) for item in page.rows]
     fields = models.StorylineSummary.fields_of(row) | {"title": row["title"], "text": row["text"]}
     return models.StorylineDetail(**fields, digest=told, coverage=coverage, next_cursor=page.next_cursor)

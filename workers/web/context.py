@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 
 from pipeline.ledger import Ledger
 from pipeline.settings import Settings
+from workers.digest import Memory
 from workers.meaning import Meaning
 from workers.web.door import Door
 from workers.web.measure import Measure
@@ -47,7 +48,7 @@ class Kept:
 class Context:
     """`clock` gives the present time, aware and in UTC; `redis` is None where none is configured, `door` where no token
     is set; `measure` gives the figures of the pipeline as they are, or were a few seconds ago;
-    `meaning` finds storylines."""
+    `meaning` finds storylines, and `told` keeps what was told of them."""
 
     settings: Settings
     ledger: Ledger
@@ -58,6 +59,7 @@ class Context:
     door: Door | None = None
     strip: Kept = field(default_factory=Kept)
     total: Kept = field(default_factory=Kept)
+    told: Memory = field(default_factory=Memory)
 
 
 async def _context(request: Request) -> Context:

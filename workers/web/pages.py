@@ -95,7 +95,7 @@ def storyline(
         if str(found.id) != reference:
             return RedirectResponse(f"/storylines/{found.id}" + (f"?command={command}" if command else ""), 301)
         page = queries.coverage_page(tx, found.id, limit=COVERED, cursor=cursor)
-        told = digest.of(tx, found) if cursor is None else None
+        told = digest.of(tx, found, here.told) if cursor is None else None
         asked = corrections.told(tx, command, found.id, now) if command else None
         history = changes.history(tx, found.id, corrections.HISTORY)
         strip = health(tx, here, now)

@@ -62,21 +62,37 @@ def digest(
     `texts` are the beginnings of the texts of some originals by id: of those in `to_read`, and short ones of those in
     `episodes.sample`. `backdrop` says what else is written, `neighbours` which storylines may be related.
     """
+    return beside(itself(originals, reprints, texts, headline=headline, backdrop=backdrop), neighbours, backdrop)
+
+
+def itself(
+    originals: Sequence[Article],
+    reprints: Sequence[Article],
+    texts: Mapping[int, str],
+    *,
+    headline: str = "",
+    backdrop: Backdrop = Backdrop(),  # noqa: B008 - frozen
+) -> Digest:
+    """`digest` without what is related: all of it follows from the storyline's own articles, but for the order of its
+    names, which are weighed against the backdrop."""
     lang = coverage.main_language(originals)
     known = [replace(a, text=texts[a.id]) if a.id in texts else a for a in originals]
     chosen = set(to_read(originals))
     read = [a for a in known if a.id in chosen]
     others = sorted((a for a in known if a.id not in chosen), key=when)[-_NAMED_TITLES:]
-    named = names.names([*read, *(replace(a, text="") for a in others)], backdrop)
     return Digest(
         read=len(originals) + len(reprints),
         texts=sum(bool(a.text) for a in read),
         sentences=keys.key_sentences(read, headline=headline, lang=lang),
-        names=named,
+        names=names.names([*read, *(replace(a, text="") for a in others)], backdrop),
         figures=figures.figures(read),
         outlets=coverage.outlets(originals, reprints),
         languages=coverage.languages([*originals, *reprints]),
         days=timeline.days(known, reprints, lang=lang),
         episodes=episodes.episodes(known),
-        related=related.related(named, neighbours, backdrop),
     )
+
+
+def beside(told: Digest, neighbours: Sequence[Neighbour], backdrop: Backdrop) -> Digest:
+    """The same with the related ones among `neighbours`."""
+    return replace(told, related=related.related(told.names, neighbours, backdrop))
