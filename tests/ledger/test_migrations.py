@@ -18,7 +18,7 @@ from pipeline import urls
 from pipeline.errors import LedgerError
 from pipeline.ledger import connect, intake, migrations, open_ledger, polls, work
 from pipeline.ledger.columns import UtcDateTime
-from pipeline.ledger.schema import memberships, metadata, storylines
+from pipeline.ledger.schema import memberships, metadata, storylines, words
 from tests.ledger.making import START, entry, processes
 
 
@@ -168,6 +168,37 @@ def test_a_ledger_of_the_second_schema_keeps_its_storylines_and_knows_their_runn
         told = tx.execute(select(storylines).order_by(storylines.c.id)).mappings().all()
         assert [(row["state_since"], row["state_due"]) for row in told] == [(START, START), (None, None), (None, None)]
         assert {(row["locked"], row["renamed"]) for row in told} == {(False, False)}
+    ledger.close()
+
+
+def test_storylines_of_more_than_one_part_get_their_pace_and_words(empty_url: str) -> None:
+    """The tenth schema fills what lists and searches are made of, a thousand storylines at a time."""
+    covered = {1: 2, 1_000: 1, 1_001: 3, 1_005: 1}  # articles by storyline
+    ledger = connect(empty_url)
+    with ledger.write() as tx:
+        command.upgrade(migrations.config(tx), "0009")
+        opened = "INSERT INTO storylines (state, opened, updated, headline) VALUES ('emerging', :at, :at, :headline)"
+        for number in range(1, 1_006):
+            _write(tx, opened, headline=f"Harbour {number}x")
+        page = (
+            "INSERT INTO articles (url_key, url, host_key, state, due, seen) VALUES (:key, 'u', 'h', 'filed', :at, :at)"
+        )
+        filed = (
+            "INSERT INTO memberships (article_id, generation, storyline_id, kind, position, why, filed)"
+            " VALUES (:number, 1, :storyline, 'original', :number, '{}', :at)"
+        )
+        for number, storyline in enumerate((one for one, many in covered.items() for _ in range(many)), start=1):
+            _write(tx, page, key=f"key {number}")
+            _write(tx, filed, number=number, storyline=storyline)
+    ledger.close()
+    ledger = open_ledger(empty_url, upgrade=True)
+    with ledger.read() as tx:
+        told = {row["id"]: row for row in tx.execute(select(storylines)).mappings()}
+        assert {one for one, row in told.items() if row["momentum"] > 0} == covered.keys()
+        assert told[1_001]["momentum"] > told[1]["momentum"] > told[1_000]["momentum"] == told[1_005]["momentum"]
+        for number in (1, 1_000, 1_001, 1_005):
+            found = select(words.c.storyline_id).where(words.c.word == f"{number}x")
+            assert tx.execute(found).scalars().all() == [number]
     ledger.close()
 
 

@@ -58,36 +58,34 @@ def _fill() -> None:
     tx = op.get_bind()
     names = ("headline", "title", "lead", "text")
     rows = sa.table("storylines", sa.column("id", ID), sa.column("outlets", sa.JSON()), *map(sa.column, names))
-    last = 0
-    while found := tx.execute(sa.select(rows).where(rows.c.id > last).order_by(rows.c.id).limit(AT_ONCE)).all():
-        for row in found:
-            words.follow(tx, row.id, {}, dict(row._mapping))
-        last = found[-1].id
     columns = sa.table("storylines", sa.column("id", ID), sa.column("momentum"), sa.column("pace", sa.JSON()))
     set_ = (
         sa.update(columns)
         .where(columns.c.id == sa.bindparam("of"))
         .values(momentum=sa.bindparam("now_momentum"), pace=sa.bindparam("now_pace", type_=sa.JSON()))
     )
-    for part in _paces(tx):
-        tx.execute(set_, part)
+    last = 0
+    while found := tx.execute(sa.select(rows).where(rows.c.id > last).order_by(rows.c.id).limit(AT_ONCE)).all():
+        for row in found:
+            words.follow(tx, row.id, {}, dict(row._mapping))
+        paces = list(_paces(tx, last, found[-1].id))
+        if paces:
+            tx.execute(set_, paces)
+        last = found[-1].id
 
 
-def _paces(tx: sa.Connection) -> Iterator[list[dict[str, Any]]]:
+def _paces(tx: sa.Connection, after: int, until: int) -> Iterator[dict[str, Any]]:
+    """Of the storylines behind `after` up to `until`: those of a large ledger take gigabytes at once."""
     found = tx.execute(
         sa.text(
             "SELECT m.storyline_id, m.kind, coalesce(a.published, a.seen) AS at, m.filed FROM memberships AS m"
-            " JOIN articles AS a ON a.id = m.article_id ORDER BY m.storyline_id"
-        ).columns(at=UtcDateTime(), filed=UtcDateTime())
+            " JOIN articles AS a ON a.id = m.article_id"
+            " WHERE m.storyline_id > :after AND m.storyline_id <= :until ORDER BY m.storyline_id"
+        ).columns(at=UtcDateTime(), filed=UtcDateTime()),
+        {"after": after, "until": until},
     ).all()
-    part: list[dict[str, Any]] = []
     for storyline, of in groupby(found, key=lambda row: row.storyline_id):
         mine = list(of)
         latest = max(row.filed for row in mine)
         kept = pace.counted([(row.at, row.kind == "original") for row in mine], latest)
-        part.append({"of": storyline, "now_momentum": kept["momentum"], "now_pace": kept["pace"]})
-        if len(part) == AT_ONCE:
-            yield part
-            part = []
-    if part:
-        yield part
+        yield {"of": storyline, "now_momentum": kept["momentum"], "now_pace": kept["pace"]}
