@@ -15,7 +15,7 @@ RUN python -m venv /opt/slugline \
     && SLUGLINE_TORCH="$SLUGLINE_TORCH" sh install-torch.sh /opt/slugline/bin/python constraints.txt
 # What the project depends on, in a layer that a change of its code does not touch.
 COPY pyproject.toml ./
-RUN /opt/slugline/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' >requirements.txt \
+RUN /opt/slugline/bin/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]; print(*p["dependencies"], *p["optional-dependencies"]["traces"], sep="\n")' >requirements.txt \
     && /opt/slugline/bin/pip install --no-cache-dir -c constraints.txt -r requirements.txt
 COPY README.md LICENSE ./
 COPY seeds seeds

@@ -220,7 +220,8 @@ class Article:
 
     `published` is None when unknown; `seen` is when Slugline first saw it. `vector` is None when the article carries
     no vector of the version in use. `signature` is the MinHash of its text (`storylines.copies`), or None; `features`
-    are its words and names as filing counts them (`storylines.evidence.stored`), or None.
+    are its words and names as filing counts them (`storylines.evidence.stored`), or None. `generation` counts its
+    versions.
     """
 
     id: int
@@ -235,6 +236,7 @@ class Article:
     vector: Vector | None = None
     signature: bytes | None = None
     features: bytes | None = None
+    generation: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,11 +37,11 @@ _TRACKING_NAMES = frozenset(
     itm_source itm_medium itm_campaign itm_content itm_term
     """.split()
 )
-_SECRET_NAMES = frozenset(
-    """
-    token access_token auth_token auth apikey api_key api-key key password passwd pwd secret client_secret signature
-    sig session
-    """.split()
+# What says that a value is never shown, in names of parameters without `-`, `_` and `.`. The first have to be the whole
+# name, for `author` and `keyword` are no secrets; the others may be a part of it.
+_SECRET_NAMES = frozenset("auth key sig sid pwd pass jwt hmac hdnea hdnts nonce otp policy ticket".split())
+_SECRET_PARTS = re.compile(
+    "token|secret|passw|signature|apikey|accesskey|keypairid|credential|session|sessid|unlockedarticlecode|authkey"
 )
 
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_-])?")
@@ -167,7 +167,13 @@ def mask(url: str) -> str:
 
 def _mask_parameter(match: re.Match[str]) -> str:
     name = match.group(1)
-    return f"{name}=***" if unquote(name).lower() in _SECRET_NAMES else match.group(0)
+    return f"{name}=***" if is_secret(unquote(name)) else match.group(0)
+
+
+def is_secret(name: str) -> bool:
+    """Whether what goes by this name, a parameter or a setting, is not to be shown."""
+    plain = re.sub("[-_.]", "", name).lower()
+    return plain in _SECRET_NAMES or _SECRET_PARTS.search(plain) is not None
 
 
 def _split(url: str) -> tuple[SplitResult, str, int | None]:

@@ -23,7 +23,7 @@ from pipeline.ledger import Ledger, reembed, storylines, work
 from pipeline.records import ArticleState, Vector
 from pipeline.settings import Settings
 from pipeline.tally import Tally
-from workers import logs
+from workers import logs, traces
 from workers.process import now, owner
 
 log = logs.get("embed")
@@ -68,6 +68,7 @@ def embed_articles(
         texts = work.texts_of(tx, claims)
     if not claims:
         return 0
+    taken = now()
     known = [claim for claim in claims if claim.id in texts]
     began = time.monotonic()
     with _renewed(settings, ledger, job_id, name):
@@ -77,7 +78,9 @@ def embed_articles(
     vectors = dict(zip((claim.id for claim in known), made, strict=True))
     with ledger.write() as tx:
         endings = [_record(tx, claim, vectors.get(claim.id, TEXT_MISSING), embedder.version, tally) for claim in claims]
-    for ending in endings:
+    times, job = (taken, now()), traces.job()
+    for claim, ending in zip(claims, endings, strict=True):
+        traces.worked("embed", claim, job, times, ending)
         tally.count(metrics.EMBEDS, outcome=ending)
     return endings.count("embedded")
 

@@ -42,7 +42,7 @@ from pipeline.records import ArticleState, Entry, Extraction
 from pipeline.sandbox import Parser, Sandbox
 from pipeline.settings import Settings
 from pipeline.tally import Tally
-from workers import conditional, endings, logs, parsers
+from workers import conditional, endings, logs, parsers, traces
 from workers.endings import Ending, Read
 from workers.marks import Asked
 from workers.process import now, owner
@@ -87,6 +87,7 @@ def fetch_batch(job_id: str, ids: list[int]) -> dict[str, int]:
             client = queues.connect(settings.valkey_url)
             batch.tally.send(client)
             dispatch(ledger, client, settings, now(), full_only=True)
+    traces.end()  # the work-horse ends here
     return outcomes
 
 
@@ -124,6 +125,7 @@ class Batch:
         self._job_id = job_id
         self._owner = owner()
         self._outcomes: dict[str, int] = {}
+        self._began, self._job = now(), traces.job()
 
     def run(self, ids: list[int]) -> dict[str, int]:
         """Take each of the articles that this job still holds to an ending. Returns how many ended in which way."""
@@ -135,7 +137,7 @@ class Batch:
     def _claim(self, ids: list[int]) -> tuple[list[tuple[Claim, float]], Mapping[int, EntryHint]]:
         """Claim the articles and book their hosts; those whose host is booked far ahead go back at once."""
         settings, moment = self.settings, now()
-        ready = []
+        ready, self._began = [], moment
         with self._ledger.write() as tx:
             held = work.claim(tx, ids, ArticleState.QUEUED, self._job_id, self._owner, moment, settings.lease_seconds)
             for claim in held:
@@ -200,6 +202,7 @@ class Batch:
             log.warning("too late", article=claim.id, error=str(error))
             ending = "lease-lost"
         log.debug("looked at", article=claim.id, ending=ending)
+        traces.worked("fetch", claim, self._job, (self._began, now()), ending)
         self._count(ending)
 
     def compare(self, claim: Claim, page: Extraction) -> Change | None:
@@ -238,6 +241,10 @@ class Fetcher:
 
     async def take(self, claim: Claim, wait: float, hint: EntryHint) -> None:
         """Bring one article to its ending, whatever happens: the others of the batch must not suffer."""
+        with logs.about(article=claim.id):
+            await self._taken(claim, wait, hint)
+
+    async def _taken(self, claim: Claim, wait: float, hint: EntryHint) -> None:
         await asyncio.sleep(wait)
         try:
             ending = await self._ending(claim, hint)

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
 
 PARENT = "SLUGLINE_PARENT_PID"  # set by the supervisor for its children
 PR_SET_PDEATHSIG = 1
@@ -24,6 +25,14 @@ def is_time(moment: datetime, at: datetime, most: float) -> bool:
     """Whether it is time for what was put off until `at`, by `most` seconds at most: being further away than that
     means that the clock was set back since."""
     return not timedelta(0) < at - moment <= timedelta(seconds=most)
+
+
+def release() -> str:
+    """The version of Slugline."""
+    try:
+        return version("slugline")
+    except PackageNotFoundError:  # run from a tree that is not installed
+        return "0"
 
 
 def owner() -> str:

@@ -25,7 +25,7 @@ from pipeline.queues import EVENTS
 from pipeline.records import Event
 from pipeline.settings import Settings
 from pipeline.tally import Tally
-from workers import logs
+from workers import logs, traces
 from workers.process import Stop, is_time, now, owner
 
 log = logs.get("relay")
@@ -169,6 +169,7 @@ class Relay:
             raise RedisError(f"Redis refused the events ({error})") from error
         except ClientError as error:
             raise RedisError(f"Redis does not take the events ({error})") from error
+        traces.published(self._ledger, batch, now())
         return len(batch)
 
     def _following(self, last: int) -> list[Event]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline import queues
 from pipeline.ledger import Ledger, open_ledger
 from pipeline.settings import Settings
-from workers import logs, process
+from workers import logs, process, traces
 from workers.counting import counting
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def poller(settings: Settings) -> None:
     sandbox = parsers.sandbox(settings)
     try:
         stop = process.Stop.on_signals()
+        traces.begin("poller")
         ledger = open_ledger(settings.ledger_url)
         with counting(settings) as tally:
             made = Poller(settings, ledger, queues.connect(settings.valkey_url), sandbox, tally)
@@ -62,6 +63,7 @@ def fetch(settings: Settings, *, backfill: bool = False) -> None:
     sandbox = parsers.sandbox(settings)
     try:
         work.prepare(settings, sandbox, open_ledger(settings.ledger_url))  # a missing schema is told now
+        traces.begin("backfill" if backfill else "fetch")
         gc.freeze()  # the work-horses share this memory as long as none of them looks through it
         queue = queues.BACKFILL if backfill else queues.FETCH
         rqworker.work(settings, queue, rqworker.ForkingWorker, lambda: _unfit(settings, sandbox))
@@ -84,6 +86,7 @@ def embed(settings: Settings) -> None:
     embedder = Embedder(settings.model, runtime=settings.embed_runtime)
     work.setup(settings, ledger, embedder)
     logs.get("embed").info("model loaded", vectors=embedder.version, runtime=embedder.runtime)
+    traces.begin("embed")
     rqworker.work(settings, queues.EMBED, rqworker.ResidentWorker, lambda: rqworker.grown(settings))
     ledger.close()
 
@@ -94,6 +97,7 @@ def clusterer(settings: Settings) -> None:
 
     stop = process.Stop.on_signals()
     ledger = open_ledger(settings.ledger_url)
+    traces.begin("clusterer")
     with counting(settings) as tally:
         filer = Clusterer(
             ledger,
@@ -111,6 +115,7 @@ def relay(settings: Settings) -> None:
 
     stop = process.Stop.on_signals()
     ledger = open_ledger(settings.ledger_url)
+    traces.begin("relay")
     with counting(settings) as tally:
         Relay(settings, ledger, queues.connect(settings.valkey_url), tally).run(stop)
     ledger.close()

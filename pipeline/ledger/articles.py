@@ -6,6 +6,7 @@ How they get in is in `intake` and `importing`, whose functions are offered here
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,6 +44,7 @@ __all__ = [
     "reasons",
     "record_entries",
     "record_url",
+    "seen",
     "unfinished",
 ]
 
@@ -86,6 +88,15 @@ def reasons(tx: Connection, state: ArticleState) -> dict[str, int]:
 def entries_seen(tx: Connection) -> int:
     """How many feed entries have been recorded, several sightings of one article counted each."""
     return int(tx.execute(select(func.count()).select_from(sightings)).scalar_one())
+
+
+def seen(tx: Connection, ids: Collection[int]) -> dict[int, datetime]:
+    """When these articles were first seen, as far as they are there."""
+    found: dict[int, datetime] = {}
+    for part in chunks(sorted(ids)):
+        rows = tx.execute(select(articles.c.id, articles.c.seen).where(articles.c.id.in_(part)))
+        found |= {int(article): first for article, first in rows}
+    return found
 
 
 def one(tx: Connection, article_id: int) -> dict[str, Any] | None:

@@ -38,7 +38,7 @@ Only then: a document of which half is new is rare in a feed that is polled ofte
 class Recorded:
     """What became of a feed's entries: `articles` were new, `sightings` are known articles seen here first, and `known`
     were known from this feed: of these `renamed` not by their key but by their URL, `moved` by neither but by title and
-    date, and `edited` were edited, and their pages are asked for again."""
+    date, and `edited` were edited, and their pages are asked for again. `ids` are those of the new articles."""
 
     articles: int
     sightings: int
@@ -46,6 +46,7 @@ class Recorded:
     renamed: int = 0
     moved: int = 0
     edited: int = 0
+    ids: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(slots=True)
@@ -112,7 +113,8 @@ def record_entries(
     if seen:
         tx.execute(sightings.insert(), seen)
     known = len(match.known) + match.full
-    return Recorded(made, len(seen) - made, known, match.renamed, match.moved, edited)
+    new = len(made)
+    return Recorded(new, len(seen) - new, known, match.renamed, match.moved, edited, tuple(made))
 
 
 def is_late(entry: Entry, now: datetime, *, away: bool = False) -> bool:
@@ -302,9 +304,9 @@ def _clamped(entry: Entry, now: datetime) -> Entry:
 
 def _make_articles(
     tx: Connection, match: _Match, now: datetime, feed_id: int | None, late: Collection[str], priority: int
-) -> int:
+) -> Collection[int]:
     """Make articles of fresh entries whose URLs nobody knows; those with a key in `late` are no news, and the others
-    get this priority."""
+    get this priority. Returns their ids."""
     firsts: dict[str, Entry] = {}
     for entry in match.fresh:
         if match.keys[entry.key] not in match.owners:
@@ -313,8 +315,9 @@ def _make_articles(
     rows = [
         _article(entry, key, now, feed_id, BACKFILL if entry.key in late else priority) for key, entry in firsts.items()
     ]
-    match.owners |= insert(tx, rows)
-    return len(firsts)
+    made = insert(tx, rows)
+    match.owners |= made
+    return made.values()
 
 
 def insert(tx: Connection, rows: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -375,6 +375,7 @@ def article_of(row: Mapping[Any, Any]) -> Article:
         features=sealed.unseal(
             row["features"], title=row["told"], text=row["text"], outlet=row["outlet"], url=row["url"]
         ),
+        generation=row["generation"],
     )
 
 

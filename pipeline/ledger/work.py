@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,7 +43,7 @@ class Claim:
     """An article that this worker may work on.
 
     `attempts` counts this one and those that failed, not those whose worker died; `reason` is why the one before
-    failed. `revision` is what stands of it until now, when it was edited.
+    failed. `revision` is what stands of it until now, when it was edited; `seen` is when a feed first showed it.
     """
 
     id: int
@@ -55,6 +55,7 @@ class Claim:
     owner: str
     reason: str | None = None
     revision: Revision | None = None
+    seen: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ def claim(
             owner=owner,
             reason=row["reason"],
             revision=revisions.of(row),
+            seen=row["seen"],
         )
         for row in rows
     ]

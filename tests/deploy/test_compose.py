@@ -131,7 +131,7 @@ def test_the_image_is_built_once(project: dict[str, Any]) -> None:
 def test_env_example_names_every_variable(repo: Path) -> None:
     text = (repo / "docker-compose.yml").read_text()
     used = set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", text))
-    handed_on = set(re.findall(r"^ {4}(SLUGLINE_[A-Z_]+):$", text, flags=re.MULTILINE))
+    handed_on = set(re.findall(r"^ {4}((?:SLUGLINE|OTEL)_[A-Z_]+):$", text, flags=re.MULTILINE))
     example = (repo / ".env.example").read_text()
     named = set(re.findall(r"^#?([A-Z_]+)=", example, flags=re.MULTILINE))
     assert used >= set(SECRETS)

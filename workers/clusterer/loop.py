@@ -17,7 +17,7 @@ from pipeline.ledger.roles import Claim
 from pipeline.records import Article
 from pipeline.storylines.filing import Decision, FilingOptions
 from pipeline.tally import Tally
-from workers import counting, logs
+from workers import counting, logs, traces
 from workers.clusterer import commands as commanded
 from workers.clusterer import keeping, lives, thoughts
 from workers.clusterer.memory import Memory
@@ -211,6 +211,7 @@ class Clusterer:
             return 0
         self._at_work = None
         counted, start = Tally(), time.monotonic()  # what is rolled back does not count
+        done: list[tuple[Article, str, datetime, datetime]] = []
         try:
             with self._ledger.write() as tx:
                 self._guard(tx)
@@ -224,6 +225,8 @@ class Clusterer:
                         kind = self._tell_again(tx, article, place, moment)
                     took = time.perf_counter() - began
                     self.latencies.append(took)
+                    at = now()
+                    done.append((article, kind or "dead", at - timedelta(seconds=took), at))
                     if kind is not None:
                         reached = moment + timedelta(seconds=time.monotonic() - start)
                         counting.filed(counted, article, kind, reached, took)
@@ -237,6 +240,8 @@ class Clusterer:
             return 1  # not idle: there is more to do at once
         self._suspect = None
         self._tally.take(counted)
+        for article, ending, since, at in done:
+            traces.filed(article, since, at, ending)
         log.info("filed", articles=len(batch), storylines=len(self._memory.filing))
         return len(batch)
 

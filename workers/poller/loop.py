@@ -169,6 +169,10 @@ class Poller:
 
     async def _poll(self, asker: Asker, turn: Turn, token: str) -> None:
         """Poll one feed, whatever happens: nothing that one feed brings along may stop the others."""
+        with logs.about(feed=turn.feed.id):
+            await self._polled(asker, turn, token)
+
+    async def _polled(self, asker: Asker, turn: Turn, token: str) -> None:
         feed = turn.feed
         try:
             if turn.wait:

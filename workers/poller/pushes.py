@@ -24,7 +24,7 @@ from pipeline.ledger.schema import feeds as feed_table
 from pipeline.records import Feed, FeedDocument, Push
 from pipeline.settings import Settings
 from pipeline.tally import Tally
-from workers import logs
+from workers import logs, traces
 from workers.poller import trouble
 from workers.poller.outcome import LaterError
 from workers.process import now
@@ -144,6 +144,8 @@ class PushReader:
             return
         log.info("pushed", feed=feed.id, entries=len(entries), new=recorded.articles)
         self._tally.count(metrics.TAKEN_IN, recorded.articles, by="push")
+        for article in recorded.ids:
+            traces.seen(traces.Traced(article, 1, moment), moment, now(), by="push", feed=feed.id)
         if recorded.articles:
             self._found()
 

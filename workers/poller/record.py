@@ -23,7 +23,7 @@ from pipeline.ledger import Ledger, articles, hosts, polls
 from pipeline.records import Feed
 from pipeline.settings import Settings
 from pipeline.tally import Tally
-from workers import logs
+from workers import logs, traces
 from workers.poller import trouble
 from workers.poller.moving import moved
 from workers.poller.outcome import Polled, columns, unforeseen
@@ -122,7 +122,8 @@ class Recorder:
     def _record(self, jobs: list[Job]) -> None:
         try:
             with self._ledger.write() as tx:
-                new = self._write(tx, jobs)
+                moment = now()
+                made = self._write(tx, jobs, moment)
         except LedgerError:
             raise
         except Exception as error:
@@ -137,9 +138,15 @@ class Recorder:
             refused = Polled(asked=job.polled.asked, outcome=unforeseen(error))
             self._record([replace(job, polled=refused)])
             return
-        self._count(jobs, new)
-        if new:
+        ended = now()
+        self._count(jobs, sum(map(len, made)))
+        if any(made):
             self._found()
+        if traces.on():
+            for job, ids in zip(jobs, made, strict=True):
+                for article in ids:
+                    one = traces.Traced(article, 1, moment)
+                    traces.seen(one, job.polled.asked, ended, by="poll", feed=job.feed.id)
 
     def _count(self, jobs: Sequence[Job], new: int) -> None:
         moment = now()
@@ -152,13 +159,14 @@ class Recorder:
             if outcome.error_reason:
                 self._tally.count(metrics.POLL_FAILURES, class_=metrics.class_of(outcome.error_reason))
 
-    def _write(self, tx: Connection, jobs: list[Job]) -> int:
-        moment, new = now(), 0
+    def _write(self, tx: Connection, jobs: list[Job], moment: datetime) -> list[tuple[int, ...]]:
+        """The ids of the articles that are new, for each poll."""
+        new: list[tuple[int, ...]] = []
         rows: list[tuple[int, str, dict[str, Any]]] = []
         for job in jobs:
             values, made = self._one(tx, job, moment)
             rows.append((job.feed.id, job.token, values))
-            new += made
+            new.append(made)
         self._tell(tx, jobs, [values for _, _, values in rows], moment)
         polls.record_all(tx, rows)
         return new
@@ -196,16 +204,16 @@ class Recorder:
             for key in sorted(paused):
                 hosts.hold_off(tx, key, paused[key])
 
-    def _one(self, tx: Connection, job: Job, moment: datetime) -> tuple[dict[str, Any], int]:
-        """What is to be written of the feed, and how many articles are new."""
+    def _one(self, tx: Connection, job: Job, moment: datetime) -> tuple[dict[str, Any], tuple[int, ...]]:
+        """What is to be written of the feed, and which articles are new."""
         feed, polled = job.feed, job.polled
-        outcome, new = polled.outcome, 0
+        outcome, new = polled.outcome, tuple[int, ...]()
         learned: dict[str, Any] = {}
         if polled.document is not None:
             entries, left_out = self._blocked.part(polled.document.entries)
             entries = rekeyed(entries, feed.identity, not_links=(feed.url, polled.document.home))
             recorded = articles.record_entries(tx, entries, moment, feed_id=feed.id, backfill=feed.first_polled is None)
-            new = recorded.articles
+            new = recorded.ids
             shown = [entry.published or entry.updated for entry in entries]  # sitemaps give the latter only
             found = recorded.articles + recorded.sightings
             outcome = replace(outcome, new=found, shown=shown, hints=polled.document.hints)
@@ -227,7 +235,7 @@ class Recorder:
         learned |= {"due": due.at, "interval": due.interval, "due_reason": due.reason}
         values = columns(feed, polled, outcome, moment) | learned | moved(tx, feed, polled, outcome, moment)
         if new or outcome.error:
-            log.info("polled", feed=feed.id, new=new, error=outcome.error, next=due.reason)
+            log.info("polled", feed=feed.id, new=len(new), error=outcome.error, next=due.reason)
         return values, new
 
     def put_off(self, feed: Feed, token: str, why: str, until: datetime | None) -> None:

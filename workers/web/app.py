@@ -8,7 +8,6 @@ import signal
 import socket
 from collections.abc import Callable
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import redis as redis_client
@@ -31,6 +30,7 @@ from pipeline.urls import mask
 from workers import logs
 from workers.meaning import Meaning
 from workers.process import now as utc_now
+from workers.process import release
 from workers.web import (
     api,
     changes,
@@ -93,7 +93,7 @@ def create_app(
     """
     app = _Service(
         title="Slugline",
-        version=_version(),
+        version=release(),
         description="Streaming news ingestion: feeds in, living storylines and events out.",
         openapi_tags=TAGS,
         docs_url=None,  # both viewers load their scripts from another host
@@ -146,13 +146,6 @@ def create_app(
     app.add_exception_handler(LedgerError, _ledger_away)
     app.add_exception_handler(Exception, _bug)
     return app
-
-
-def _version() -> str:
-    try:
-        return version("slugline")
-    except PackageNotFoundError:  # run from a tree that is not installed
-        return "0"
 
 
 def _operation_id(route: APIRoute) -> str:
