@@ -14,6 +14,7 @@ from tests import servers
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.machine import Machine
 from tests.chaos.press import Press, printing
+from tests.chaos.receivers import Receivers, receiving
 from tests.chaos.verify import Reader, leaks, problems
 
 AHEAD = 120  # articles published and not yet filed: there is always work under way
@@ -21,6 +22,7 @@ START_SECONDS = 120.0
 RECOVERY_SECONDS = 90.0
 QUIET_SECONDS = 120.0
 TOLD_SECONDS = 30.0
+SINKS_SECONDS = 120.0
 LEFT_JOBS_SECONDS = 30.0  # until the janitor has looked twice for orphans
 
 
@@ -33,6 +35,7 @@ class Report:
     articles: int = 0
     events: int = 0
     fetched_again: int = 0
+    told_again: dict[str, int] = field(default_factory=dict)  # webhook: events that came more often than once
     seconds: float = 0.0
     recovered: dict[str, list[float]] = field(default_factory=dict)  # fault: seconds until the next article was filed
     problems: list[str] = field(default_factory=list)
@@ -40,6 +43,7 @@ class Report:
     def lines(self) -> Iterator[str]:
         yield f"seed {self.seed}, {self.database}: {self.articles} articles, {self.events} events, {self.seconds:.0f} s"
         yield f"pages fetched more than once: {self.fetched_again}"
+        yield "events told more than once: " + ", ".join(f"{times} ({name})" for name, times in self.told_again.items())
         yield "| fault | times | next article filed after, s (median, most) |"
         yield "|---|---|---|"
         for name, times in self.recovered.items():
@@ -66,6 +70,7 @@ def run(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="slugline-chaos-")))
         stores = stack.enter_context(database()) if postgresql else None
         press = stack.enter_context(printing(seed))
+        webhooks = stack.enter_context(receiving())
         machine = Machine(folder, press, stores)
         stack.callback(machine.close)
         press.publish(ahead)
@@ -74,19 +79,23 @@ def run(
         reader.start()
         stack.callback(reader.end)
         _wait(lambda: machine.filed() > 0, START_SECONDS, machine, press, ahead)
+        webhooks.attach(machine)
         faults = [one for one in FAULTS * rounds if any(words in one.name for words in only) and one.possible(machine)]
         random.Random(seed).shuffle(faults)
-        for fault in faults:
+        for number, fault in enumerate(faults):
+            webhooks.mended = number * 2 >= len(faults)
             if not report.problems:
                 _meet(fault, machine, press, report, seconds, ahead)
         while len(press.published) < least:
             _go_on(press, machine, ahead)
             time.sleep(0.1)
         finish(machine, press, reader)
-        report.problems += problems(machine, press, reader)
+        _tell_webhooks(machine, webhooks)
+        report.problems += [*problems(machine, press, reader), *webhooks.problems(machine)]
         if report.problems:
             report.problems += [machine.errors()[-6000:]]
         report.articles, report.events = len(press.published), len(reader.read)
+        report.told_again = webhooks.repeated()
         report.fetched_again = sum(count > 1 for count in press.asked.values())
         code = machine.stop()
         left = machine.run.left_behind()
@@ -114,6 +123,11 @@ def finish(machine: Machine, press: Press, reader: Reader) -> None:
     _wait(lambda: _told(machine, reader), TOLD_SECONDS, machine, None)
     reader.whole = _told(machine, reader)
     reader.end()
+
+
+def _tell_webhooks(machine: Machine, webhooks: Receivers) -> None:
+    webhooks.resume(machine)
+    _wait(lambda: webhooks.told(machine), SINKS_SECONDS, machine, None)
 
 
 def _meet(fault: Fault, machine: Machine, press: Press, report: Report, seconds: float, ahead: int) -> None:

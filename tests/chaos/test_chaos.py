@@ -12,6 +12,7 @@ QUICK = (
     "kill -9 of a parser",
     "kill -9 of the clusterer",
     "kill -9 of the embed worker",
+    "kill -9 of the deliverer",
     "kill -9 of Valkey",
     "kill -9 of all",
     "FLUSHALL",

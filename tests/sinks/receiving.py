@@ -32,6 +32,8 @@ class Receiver:
     got: list[dict[str, Any]] = field(default_factory=list)
     lines: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    heard: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    """Headers and bodies of all requests, taken or not, in the order in which they came."""
     most: int = 0
     """Requests that were under way at once, at most."""
 
@@ -67,7 +69,9 @@ def receiver(answer: Callable[[BaseHTTPRequestHandler], None] | None = None) -> 
         def do_POST(self) -> None:
             nonlocal under_way
             self.body = body = self.rfile.read(int(self.headers["Content-Length"]))
+            lines = {name.lower(): value for name, value in self.headers.items()}
             with lock:
+                made.heard.append((lines, body))
                 under_way += 1
                 made.asked += 1
                 made.most = max(made.most, under_way)
@@ -79,7 +83,7 @@ def receiver(answer: Callable[[BaseHTTPRequestHandler], None] | None = None) -> 
                     under_way -= 1
                     if 200 <= self.status < 300:
                         made.got.append(json.loads(body))
-                        made.lines.append({name.lower(): value for name, value in self.headers.items()})
+                        made.lines.append(lines)
                         made.bodies.append(body)
 
         def log_message(self, *_: object) -> None:
