@@ -16,7 +16,7 @@ FEEDS ?= seeds/feeds.opml
 PYTEST_ARGS ?=
 # Processes that share the tests; JOBS=0 runs them all in one.
 JOBS ?= 2
-PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --no-loadscope-reorder $(PYTEST_ARGS)
 export PYTHON SLUGLINE_TORCH
 
 .DEFAULT_GOAL := help

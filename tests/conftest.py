@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis as redis_client
@@ -20,7 +21,6 @@ from pipeline.ledger.schema import metadata
 from tests import servers
 from tests.servers import Postgres
 
-ROOT = Path(__file__).parent
 KEPT = "SLUGLINE_TEST_"  # what tells the suite itself how to run
 LEDGER = "ledger"  # the database that tests on PostgreSQL take turns in
 EMPTY = (
@@ -31,24 +31,27 @@ EMPTY = (
 )
 
 
-LARGE = ("e2e", "chaos")  # folders whose tests run the whole service
+LARGE = ("tests/e2e/", "tests/chaos/")  # whose tests run the whole service
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the suite (`-n`), a file's tests stay together, and the large ones form one line.
-
-    Each of those starts every process of the service, so two at once would only wait for one another; their line
-    goes first, since it is the longest.
-    """
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    large = {id(item) for item in items if item.path.relative_to(ROOT).parts[0] in LARGE}
-    for item in items:
-        group = "large" if id(item) in large else str(item.path.relative_to(ROOT))
-        item.add_marker(pytest.mark.xdist_group(group))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes share the suite (`-n`), the large tests go first, since their line is the longest."""
     if os.environ.get("PYTEST_XDIST_WORKER"):
-        items.sort(key=lambda item: id(item) not in large)
+        items.sort(key=lambda item: not item.nodeid.startswith(LARGE))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests stay together, and the large ones form one line: each of those starts every process of the
+    service, so two at once would only wait for one another. (`--dist loadgroup` groups nothing with pytest 9.2.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "large" if nodeid.startswith(LARGE) else nodeid.split("::", 1)[0]
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)
