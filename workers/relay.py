@@ -18,6 +18,7 @@ from redis.exceptions import RedisError as ClientError
 from redis.exceptions import ResponseError, WatchError
 
 from pipeline import metrics
+from pipeline.alerts import delivery
 from pipeline.errors import FencedError, LedgerError, RedisError
 from pipeline.ledger import Ledger, events, redaction, rejoin, roles
 from pipeline.ledger.roles import Claim
@@ -135,7 +136,7 @@ class Relay:
     def _rejoin(self, common: int, last: int) -> None:
         with self._ledger.write() as tx:
             roles.guard(tx, ROLE, self._token)
-            again = rejoin.rejoin(tx, common, last)
+            again = rejoin.rejoin(tx, common, last, delivery.wanted)
         log.warning(
             "the ledger was set back: what it says since is published behind what the stream has",
             agreed_to=common,

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.ledger import events
+from pipeline.ledger import events, held, sinks
 from pipeline.ledger.alert_schema import cursors
 from pipeline.ledger.schema import events as log
-from pipeline.ledger.sinktables import deliveries, sinks
 
 
 def agreed(tx: Connection, published: Mapping[int, str]) -> int | None:
@@ -25,20 +24,21 @@ def agreed(tx: Connection, published: Mapping[int, str]) -> int | None:
     return max(same, default=None)
 
 
-def rejoin(tx: Connection, common: int, last: int) -> int:
+def rejoin(tx: Connection, common: int, last: int, wanted: held.Wanted) -> int:
     """Number what lies behind `common`, the last position at which ledger and stream agree, anew behind `last`, the
-    last one in the stream. Returns how many events that are; they get their positions as all do, by `events.number`.
+    last one in the stream; `wanted` says of what a sink is told. Returns how many events that are; they get their
+    positions as all do, by `events.number`.
     """
+    # In between lies nothing any more: readers that were there go on at its end, those further back come to it.
+    for sink in sinks.every(tx):
+        if sink.read_to >= common:
+            sinks.rewind(tx, sink, common, wanted)
+            sinks.save(tx, sink.id, {"read_to": last})
     again = tx.execute(update(log).where(log.c.position > common).values(position=None)).rowcount
     insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     floor = insert(cursors).values(name=events.FLOOR, position=last)
     tx.execute(floor.on_conflict_do_update(index_elements=["name"], set_={"position": last}))
-    # In between lies nothing any more: readers that were there go on at its end, those further back come to it.
     tx.execute(
         update(cursors).where(cursors.c.position >= common, cursors.c.name != events.FLOOR).values(position=last)
     )
-    from_there = select(sinks.c.id).where(sinks.c.read_to >= common)
-    gone = (deliveries.c.position > common) & deliveries.c.sink_id.in_(from_there)
-    tx.execute(deliveries.delete().where(gone))
-    tx.execute(update(sinks).where(sinks.c.read_to >= common).values(read_to=last))
     return again

@@ -13,9 +13,11 @@ from redis.retry import Retry
 
 from pipeline.alerts.delivery import wanted
 from pipeline.errors import RedisError
-from pipeline.ledger import Ledger, cursors, deliveries, events, roles, sinks
+from pipeline.ledger import Ledger, cursors, deliveries, events, held, roles, sinks
+from pipeline.ledger.deliveries import Outcome
 from pipeline.ledger.schema import events as rows
 from pipeline.queues import EVENTS
+from pipeline.records import Attempt
 from pipeline.settings import Settings
 from tests.workers.wire import NOON, at, event_count, running
 from workers.process import now
@@ -209,6 +211,38 @@ def test_a_ledger_that_was_set_back_gives_no_position_twice_and_loses_nothing_th
         deliveries.fill(tx, sinks.need(tx, "desk"), at(61), wanted)
         held = [one.event.position for one in deliveries.queue(tx, desk.id)]
     assert held == [1, 2, 3, 4, 5, 6, 11, 12, 13]
+
+
+def test_what_was_held_back_for_a_sink_is_told_in_order_after_its_ledger_was_set_back(
+    ledger: Ledger, client: redis.Redis, settings: Settings
+) -> None:
+    with ledger.write() as tx:
+        desk = sinks.add(tx, "desk", "webhook", "https://desk.example", NOON)
+    happen(ledger, 10)
+    Relay(settings, ledger, client).step(NOON)
+    with ledger.write() as tx:
+        deliveries.fill(tx, desk, NOON, wanted)
+        refused = Attempt(status=500, error="it answered 500")
+        deliveries.record(tx, desk.id, [Outcome(deliveries.queue(tx, desk.id)[0], refused, "waiting", NOON)], NOON)
+        deliveries.fill(tx, sinks.need(tx, "desk"), NOON, wanted)
+        assert [(one.position, one.events) for one in held.listed(tx, desk.id)] == [(6, 5)]
+    set_back(ledger, 8)
+    happen(ledger, 2, first=9, seconds=60)
+    assert Relay(settings, ledger, client).step(at(60)) == 2
+    with ledger.read() as tx:
+        assert [(one.position, one.events) for one in held.listed(tx, desk.id)] == [(6, 3)]
+    told: list[int] = []
+    while True:
+        with ledger.write() as tx:
+            deliveries.fill(tx, sinks.need(tx, "desk"), at(61), wanted)
+            waiting = deliveries.queue(tx, desk.id)
+            if not waiting:
+                break
+            deliveries.record(tx, desk.id, [Outcome(waiting[0], Attempt(status=204), "done", at(61))], at(61))
+        told.append(waiting[0].event.position or 0)
+    assert told == [1, 2, 3, 4, 5, 6, 7, 8, 11, 12]
+    with ledger.read() as tx:
+        assert held.listed(tx, desk.id) == []
 
 
 def test_one_that_was_set_back_and_has_nothing_new_yet_remembers_where_to_go_on(
