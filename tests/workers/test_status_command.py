@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import pty
-import select
 import signal
 import subprocess
 import sys
+import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -66,16 +68,30 @@ def test_it_runs_on_a_terminal_until_ctrl_c_and_gives_lines_to_programs(tmp_path
     command = [sys.executable, "-m", "workers.cli", "status", "--watch", "--interval", "1"]
 
     terminal, its_end = pty.openpty()
+    seen = bytearray()
+
+    def read() -> None:
+        with contextlib.suppress(OSError):  # nobody has the other end any more
+            while part := os.read(terminal, 65_536):
+                seen.extend(part)
+
+    # To the end: a terminal that nobody reads takes a few kilobytes, and whoever writes more waits.
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
     with subprocess.Popen(command, env=environment, stdin=its_end, stdout=its_end, stderr=subprocess.PIPE) as process:
-        seen = b""
-        while b"Dead letters" not in seen:
-            ready, _, _ = select.select([terminal], [], [], 60)
-            assert ready, seen
-            seen += os.read(terminal, 65_536)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
-    os.close(its_end)
+        os.close(its_end)
+        try:
+            for _ in range(600):
+                if b"Dead letters" in seen:
+                    break
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    reader.join(30)
     os.close(terminal)
+    assert b"Dead letters" in seen
     assert b"\x1b[?1049h" in seen  # a screen of its own, so that what was there before comes back
 
     with subprocess.Popen([*command, "--json"], env=environment, stdout=subprocess.PIPE, text=True) as process:
